@@ -1,0 +1,1 @@
+//! A camera in, encoded access units out, with RTP-exact times, on a bounded channel.

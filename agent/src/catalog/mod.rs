@@ -1,0 +1,1 @@
+//! What footage exists; rebuilt from the vault whenever it is lost.

@@ -1,0 +1,1 @@
+//! Whether a desired state is accepted: signature, addressee, generation, expiry.

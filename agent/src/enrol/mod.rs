@@ -1,0 +1,1 @@
+//! How a box gets, renews and keeps its identity.

@@ -1,0 +1,1 @@
+//! Answers pull orders: which fragments, or which refusal; uploads them, resumable.

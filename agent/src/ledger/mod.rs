@@ -1,0 +1,1 @@
+//! The append-only logs: gaps, closings, accesses, spent orders, chain heads.

@@ -1,0 +1,3 @@
+//! The `farwatch-agent` command.
+
+fn main() {}

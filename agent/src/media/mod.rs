@@ -1,0 +1,1 @@
+//! The worker that alone speaks GStreamer: odd cameras, AAC, previews.

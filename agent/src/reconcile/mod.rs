@@ -1,0 +1,1 @@
+//! Desired less actual becomes steps; reports what it did.

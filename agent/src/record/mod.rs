@@ -1,0 +1,1 @@
+//! Access units become segments; rotate, gap and clock decisions are pure.

@@ -1,0 +1,1 @@
+//! The wall between the processes: plan down, wake-ups up, over a Unix socket.

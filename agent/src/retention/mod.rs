@@ -1,0 +1,1 @@
+//! Which footage goes, decided purely, removed safely.

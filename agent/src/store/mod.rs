@@ -1,0 +1,1 @@
+//! sled ends here, only for what can be rebuilt.

@@ -1,0 +1,1 @@
+//! rumqttc ends here.

@@ -1,0 +1,1 @@
+//! The footage directory; nobody else builds a path in it.

@@ -1,0 +1,1 @@
+//! Who a person is: set-up link, password, session.

@@ -1,0 +1,1 @@
+//! Rows not yet delivered are signed and published; the only sender to agents.

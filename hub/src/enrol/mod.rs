@@ -1,0 +1,1 @@
+//! Tokens, certificates, renewal, revocation.

@@ -1,0 +1,1 @@
+//! The present tense: presence, state, drift.

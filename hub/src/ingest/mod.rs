@@ -1,0 +1,1 @@
+//! Bytes from agents become events or are rejected; dedupe; route.

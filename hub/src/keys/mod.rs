@@ -1,0 +1,1 @@
+//! The keys directory: CA, document key, log key.

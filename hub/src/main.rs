@@ -1,0 +1,3 @@
+//! The `farwatch-hub` command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! SQL ends here, one file per table family.

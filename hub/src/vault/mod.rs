@@ -1,0 +1,1 @@
+//! Received bytes, durable before they are acknowledged.

@@ -1,0 +1,1 @@
+//! The fMP4 vocabulary: build, parse and check init segments, fragments and our `uuid` box.

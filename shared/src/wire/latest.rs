@@ -1,0 +1,3 @@
+//! The version our code speaks.
+
+pub use super::v1::*;

@@ -1,0 +1,3 @@
+//! The test camera.
+
+fn main() {}

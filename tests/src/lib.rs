@@ -1,0 +1,1 @@
+//! What the end-to-end, fault, permission and browser tests share.
