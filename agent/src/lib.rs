@@ -5,6 +5,7 @@
 
 pub mod camera;
 pub mod catalog;
+pub mod config;
 pub mod desired;
 pub mod enrol;
 pub mod footage;
