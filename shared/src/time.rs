@@ -128,7 +128,7 @@ impl Clock {
     }
 
     #[must_use]
-    #[allow(clippy::disallowed_methods)] // the one place that may
+    #[allow(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
     pub fn wall(&self) -> WallMs {
         match &self.0 {
             Source::Real => WallMs(

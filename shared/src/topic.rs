@@ -165,7 +165,7 @@ mod tests {
             format!("fw/1/{other}/dn/#"),
             format!("fw/1/{me}/#"),
             format!("fw/1/{me}/up/#"),
-            format!("fw/1/+/dn/order"),
+            "fw/1/+/dn/order".to_owned(),
         ] {
             assert!(!may_subscribe(me, &bad), "{bad}");
         }
