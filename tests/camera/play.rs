@@ -1,0 +1,192 @@
+//! What one playing session is sent, and when: pure, a clock reading in and bytes out.
+//!
+//! Belongs here: which frame is due, faults as they show in packets, sender reports. Does not: sockets (`session`).
+
+use std::rc::Rc;
+
+use farwatch_tests::truth::{FrameIndex, LOOP};
+
+use crate::clips::Video;
+use crate::mount::{Condition, Mount};
+use crate::rtp::{Stamp, write_sender_report};
+use crate::ticks::{CameraNs, FRAME_NS, low_32, taken, video_ticks};
+
+const REPORT_EVERY_NS: u64 = 5_000_000_000;
+/// A receiver this far behind has lost what came between, as with a real camera's bounded send buffer.
+const STALLED_NS: u64 = 2_000_000_000;
+
+/// The tracks a session set up.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Tracks {
+    pub video: Option<Stamp>,
+    pub audio: Option<Stamp>,
+}
+
+/// A frame whose packets were just written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written {
+    pub frame: FrameIndex,
+    pub codec: &'static str,
+    pub key: bool,
+    pub rtp_ts: u32,
+    pub dropped: u32,
+}
+
+/// One playing session.
+pub struct Play {
+    mount: Rc<Mount>,
+    tracks: Tracks,
+    showing: Rc<Video>,
+    /// The next frame in decode order, counted since 1970.
+    next: u64,
+    next_sound: u64,
+    next_report: CameraNs,
+    /// After a hole nothing is sent that refers to what was not.
+    awaits_key: bool,
+    chance: Chance,
+}
+
+impl Play {
+    /// Begins at the frame due next, key or not, as most cameras do.
+    pub fn begin(mount: Rc<Mount>, tracks: Tracks, condition: &Condition, now: CameraNs) -> Self {
+        let showing = mount.video(condition).clone();
+        let seed = tracks.video.or(tracks.audio).map_or(1, |stamp| u64::from(stamp.ssrc));
+        let mut play = Self {
+            mount,
+            tracks,
+            showing,
+            next: 0,
+            next_sound: 0,
+            next_report: now,
+            awaits_key: false,
+            chance: Chance(seed | 1),
+        };
+        play.skip_to(now);
+        play
+    }
+
+    /// When the next frame is to be sent.
+    pub fn due(&self) -> CameraNs {
+        CameraNs((self.next + self.showing.delay) * FRAME_NS + self.mount.latency_ns)
+    }
+
+    /// The first packets' sequence numbers and timestamps, for `RTP-Info`: video, then audio.
+    pub fn first_packets(&self, condition: &Condition) -> [Option<(u16, u32)>; 2] {
+        let video = self.tracks.video.map(|stamp| {
+            let (frame, _) = self.frame(&self.showing);
+            (stamp.sequence, stamp.base.wrapping_add(video_ticks(frame)).wrapping_add(jump(condition, 90_000)))
+        });
+        let audio = self.tracks.audio.zip(self.mount.audio.as_ref()).map(|(stamp, audio)| {
+            let ticks = low_32(self.next_sound * u64::from(audio.samples));
+            (stamp.sequence, stamp.base.wrapping_add(ticks).wrapping_add(jump(condition, audio.coding.rate())))
+        });
+        [video, audio]
+    }
+
+    /// Appends what is due to `out` and moves on by one frame. `None` when no frame was written.
+    pub fn render(&mut self, condition: &Condition, now: CameraNs, out: &mut Vec<u8>) -> Option<Written> {
+        let due = self.due();
+        if now.0 > due.0 + STALLED_NS {
+            self.skip_to(now);
+            self.awaits_key = true;
+            return None;
+        }
+        if condition.hung {
+            self.next += 1;
+            self.next_sound = self.sounds_until(due);
+            self.awaits_key = true;
+            return None;
+        }
+        let written = self.write_frame(condition, out);
+        self.write_sounds(condition, due, out);
+        if due >= self.next_report && !condition.silent_rtcp {
+            self.next_report = CameraNs(due.0 + REPORT_EVERY_NS);
+            self.write_reports(condition, out);
+        }
+        self.next += 1;
+        written
+    }
+
+    fn skip_to(&mut self, now: CameraNs) {
+        let slot = now.0.saturating_sub(self.mount.latency_ns) / FRAME_NS + 1;
+        self.next = slot.saturating_sub(self.showing.delay);
+        self.next_sound = self.sounds_until(now);
+    }
+
+    /// The frame next in decode order, in one of the mount's loops.
+    fn frame(&self, video: &Video) -> (FrameIndex, usize) {
+        let place = self.next % LOOP;
+        let at = usize::try_from(place).unwrap_or(0);
+        let shown = video.frames.get(at).map_or(place, |frame| frame.shown);
+        (FrameIndex(self.next - place + shown), at)
+    }
+
+    fn write_frame(&mut self, condition: &Condition, out: &mut Vec<u8>) -> Option<Written> {
+        let wanted = self.mount.video(condition);
+        let (index, at) = self.frame(wanted);
+        if !Rc::ptr_eq(wanted, &self.showing) && wanted.frames.get(at)?.key {
+            self.showing = wanted.clone();
+        }
+        let showing = self.showing.clone();
+        let frame = showing.frames.get(at)?;
+        if self.awaits_key && !frame.key {
+            return None;
+        }
+        self.awaits_key = false;
+        let stamp = self.tracks.video.as_mut()?;
+        let ticks = video_ticks(index).wrapping_add(jump(condition, 90_000));
+        let dropped = frame.packets.write(stamp, ticks, out, || self.chance.spares(condition.drop_permille));
+        let rtp_ts = stamp.base.wrapping_add(ticks);
+        Some(Written { frame: index, codec: showing.codec.as_str(), key: frame.key, rtp_ts, dropped })
+    }
+
+    /// How many packets of sound are complete at an instant, since 1970.
+    fn sounds_until(&self, at: CameraNs) -> u64 {
+        self.mount.audio.as_ref().map_or(0, |audio| at.samples(audio.coding.rate()) / u64::from(audio.samples))
+    }
+
+    fn write_sounds(&mut self, condition: &Condition, until: CameraNs, out: &mut Vec<u8>) {
+        let end = self.sounds_until(until);
+        if let (Some(stamp), Some(audio)) = (&mut self.tracks.audio, &self.mount.audio) {
+            for sound in self.next_sound..end {
+                let Some(packet) = audio.packet(sound) else { break };
+                let ticks = low_32(sound * u64::from(audio.samples)).wrapping_add(jump(condition, audio.coding.rate()));
+                packet.write(stamp, ticks, out, || self.chance.spares(condition.drop_permille));
+            }
+        }
+        self.next_sound = end.max(self.next_sound);
+    }
+
+    fn write_reports(&self, condition: &Condition, out: &mut Vec<u8>) {
+        let (frame, _) = self.frame(&self.showing);
+        let at = taken(frame);
+        if let Some(stamp) = &self.tracks.video {
+            write_sender_report(stamp, at, video_ticks(frame).wrapping_add(jump(condition, 90_000)), out);
+        }
+        if let (Some(stamp), Some(audio)) = (&self.tracks.audio, &self.mount.audio) {
+            let rate = audio.coding.rate();
+            write_sender_report(stamp, at, low_32(at.samples(rate)).wrapping_add(jump(condition, rate)), out);
+        }
+    }
+}
+
+/// The jump fault in ticks of a track's clock, wrapping as timestamps do.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // modulo 2^32 is meant
+fn jump(condition: &Condition, rate: u32) -> u32 {
+    condition.jump_ms.wrapping_mul(i64::from(rate)).wrapping_div(1000) as u32
+}
+
+/// Repeatable chance (xorshift64), so that a run with faults can be run again.
+struct Chance(u64);
+
+impl Chance {
+    fn spares(&mut self, drop_permille: u16) -> bool {
+        if drop_permille == 0 {
+            return true;
+        }
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % 1000 >= u64::from(drop_permille)
+    }
+}
