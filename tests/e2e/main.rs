@@ -1,1 +1,6 @@
-//! Placeholder.
+//! From the lens to the browser and back: every flow of the house once, over real sockets.
+
+mod desired;
+mod footage;
+mod identity;
+mod recording;

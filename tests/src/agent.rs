@@ -33,9 +33,15 @@ impl Agent {
 
     /// Enrols a new box in `dir`, without starting it.
     pub async fn enrol(hub: &Hub, site: &str, dir: &Path) -> Self {
+        Self::enrol_with(hub, site, dir, |command| command).await
+    }
+
+    /// As [`Self::enrol`], with the command wrapped, e.g. into a network namespace.
+    pub async fn enrol_with(hub: &Hub, site: &str, dir: &Path, wrap: impl FnOnce(Command) -> Command) -> Self {
         let url = hub.token(site).await;
         let mut command = Command::new(bin("farwatch-agent"));
         command.arg("--dir").arg(dir).args(["enrol", "-", "--json"]);
+        let mut command = wrap(command);
         let text = output(&mut command, Some(&url)).await;
         let answer: Value = serde_json::from_str(&text).expect("enrol --json prints JSON");
         let id = answer["agent"].as_str().expect("an agent id").to_owned();

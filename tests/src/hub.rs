@@ -60,8 +60,14 @@ impl Hub {
         }
         let text: String = table.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
         std::fs::write(&settings, text).expect("settings can be written");
+        Self { setup_token, ..Self::at(dir) }
+    }
+
+    /// A hub that already lies in `dir`, not started.
+    #[must_use]
+    pub fn at(dir: &Path) -> Self {
         let doors = Doors { mqtt: String::new(), agents: String::new(), people: String::new() };
-        Self { keep: None, dir: dir.to_path_buf(), setup_token, doors, program: None }
+        Self { keep: None, dir: dir.to_path_buf(), setup_token: String::new(), doors, program: None }
     }
 
     /// Starts the hub and waits until its doors are open. Later starts keep the ports of the first, as a real hub would.

@@ -1,0 +1,166 @@
+//! `kill -9` of recorder, agent and hub at random instants while recording.
+
+use std::time::Duration;
+
+use farwatch_tests::bins::rounds;
+use farwatch_tests::child::signal;
+use farwatch_tests::raw::now;
+use farwatch_tests::site::Site;
+use farwatch_tests::truth::{FRAME_MS, Line};
+use farwatch_tests::wait::until;
+use rustix::process::Signal;
+
+use crate::account::Account;
+
+/// GOP of the test camera's cam mounts.
+const GOP_MS: i64 = 2_000;
+/// A fragment is closed by the first frame at or past 200 ms.
+const FRAGMENT_MS: i64 = 200;
+
+/// A random instant: between 1.5 and 6 s, so that kills fall anywhere in GOP, fragment and sync.
+async fn some_time() {
+    let byte = farwatch_shared::keys::random32().expect("randomness")[0];
+    tokio::time::sleep(Duration::from_millis(1_500 + u64::from(byte) * 18)).await;
+}
+
+/// Waits until frames committed after now have reached the disk, and their facts the hub.
+async fn quiet(site: &Site) {
+    let at = now().0;
+    site.recorded_past(&site.camera, at + 3_000).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+}
+
+#[tokio::test]
+async fn a_killed_recorder_loses_at_most_one_fragment_of_what_it_received() {
+    let site = Site::start("cam0").await;
+    let count = rounds(3, 30);
+    let mut worst = (0, 0, 0);
+    for round in 1..=count {
+        some_time().await;
+        let pid = site.agent.recorder_pid().await;
+        let killed_at = now().0;
+        signal(pid, Signal::KILL);
+        let back_at = until("a new RTSP session", Duration::from_secs(20), || {
+            let lines = site.eye.journal().expect("the camera's journal");
+            let play = lines.iter().find_map(|line| match line {
+                Line::Play(moment) if moment.wall_ms > killed_at => Some(moment.wall_ms),
+                _ => None,
+            });
+            std::future::ready(play)
+        })
+        .await;
+        quiet(&site).await;
+        let account = Account::of(&site, &site.eye, "cam0").await;
+        let at = |f: &farwatch_tests::truth::FrameIndex| i64::try_from(f.wall_ms()).unwrap_or(0);
+        let last_before = account.recorded.iter().map(at).filter(|t| *t <= killed_at).max().unwrap_or(0);
+        let first_after = account.recorded.iter().map(at).find(|t| *t > killed_at).unwrap_or(i64::MAX);
+        let frame = i64::try_from(FRAME_MS).unwrap_or(50);
+        let (lost, back, hole) = (killed_at - last_before - frame, back_at - killed_at, first_after - last_before - frame);
+        println!("round {round}: lost {lost} ms of received video, session back after {back} ms, hole {hole} ms");
+        worst = (worst.0.max(lost), worst.1.max(back), worst.2.max(hole));
+    }
+    println!("worst of {count}: lost {} ms, session back {} ms, hole {} ms", worst.0, worst.1, worst.2);
+    Account::of(&site, &site.eye, "cam0").await.settle();
+    // One frame more than a fragment: the kill may fall just before the frame that would have closed it is written.
+    assert!(worst.0 <= FRAGMENT_MS + 100, "lost {} ms of received video", worst.0);
+    assert!(worst.1 <= 1_000, "session back after {} ms", worst.1);
+    assert!(worst.2 <= 1_000 + GOP_MS, "hole of {} ms", worst.2);
+    catalog_equals_vault(&site).await;
+}
+
+#[tokio::test]
+async fn a_killed_agent_loses_nothing() {
+    let mut site = Site::start("cam0").await;
+    for _ in 0..rounds(3, 30) {
+        some_time().await;
+        site.agent.kill().await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        site.agent.run();
+    }
+    site.recording(&site.camera).await;
+    quiet(&site).await;
+    let account = Account::of(&site, &site.eye, "cam0").await;
+    account.settle();
+    assert!(account.gaps.is_empty(), "the recorder never noticed: {:?}", account.gaps);
+    let (first, last) = (account.recorded.first(), account.recorded.last());
+    let span = last.zip(first).map(|(l, f)| l.0 - f.0 + 1);
+    assert_eq!(span, Some(account.recorded.len() as u64), "an unbroken row of frames");
+    catalog_equals_vault(&site).await;
+}
+
+#[tokio::test]
+async fn a_killed_hub_loses_nothing() {
+    let mut site = Site::start("cam0").await;
+    for _ in 0..rounds(3, 30) {
+        some_time().await;
+        site.hub.kill().await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        site.hub.run().await;
+    }
+    site.recording(&site.camera).await;
+    quiet(&site).await;
+    let account = Account::of(&site, &site.eye, "cam0").await;
+    account.settle();
+    assert!(account.gaps.is_empty(), "recording never noticed: {:?}", account.gaps);
+}
+
+#[tokio::test]
+async fn a_killed_media_worker_costs_its_camera_only() {
+    let site = Site::start("cam0").await;
+    let url = site.eye.url("cam1");
+    let file = site.hub.dir.join("camera-password");
+    let file = file.to_str().expect("a plain path");
+    let made = site
+        .hub
+        .command(
+            &["camera", "add", "--agent", &site.agent.id, "--name", "Odd", "--url", &url, "--source", "gst", "--user", "viewer", "--password-file", file],
+            None,
+        )
+        .await;
+    let odd = made["camera"].as_str().expect("an id").to_owned();
+    site.recording(&odd).await;
+    for _ in 0..rounds(2, 30) {
+        some_time().await;
+        for pid in workers(&site) {
+            signal(pid, Signal::KILL);
+        }
+        site.recording(&odd).await;
+    }
+    quiet(&site).await;
+    let account = Account::of(&site, &site.eye, "cam0").await;
+    account.settle();
+    assert!(account.gaps.is_empty(), "the other camera never noticed: {:?}", account.gaps);
+}
+
+/// The media workers of a site: children of its recorder that run `farwatch-agent media`.
+fn workers(site: &Site) -> Vec<u32> {
+    let recorders = farwatch_tests::agent::recorder_pids(&site.agent.dir);
+    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+    entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok())
+        .filter(|pid| {
+            let is_media = std::fs::read(format!("/proc/{pid}/cmdline"))
+                .is_ok_and(|line| line.split(|b| *b == 0).any(|arg| arg == b"media"));
+            let parent = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok().and_then(|stat| {
+                stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse::<u32>().ok()
+            });
+            is_media && parent.is_some_and(|parent| recorders.contains(&parent))
+        })
+        .collect()
+}
+
+/// `reindex` finds exactly what the running catalog already said.
+async fn catalog_equals_vault(site: &Site) {
+    let done = tokio::process::Command::new(farwatch_tests::bins::bin("farwatch-agent"))
+        .arg("--dir")
+        .arg(&site.agent.dir)
+        .args(["reindex", "--check", "--json"])
+        .output()
+        .await
+        .expect("reindex runs");
+    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    let answer: serde_json::Value = serde_json::from_str(&said)
+        .unwrap_or_else(|e| panic!("reindex --check: {e}: {said} {}", String::from_utf8_lossy(&done.stderr)));
+    assert_eq!(answer["missing"], 0, "{answer}");
+    assert_eq!(answer["surplus"], 0, "{answer}");
+}
