@@ -43,7 +43,8 @@ impl Audio {
         let mut packets = Vec::new();
         let mut rest = adts;
         while !rest.is_empty() {
-            let (head, length) = adts_frame(rest).ok_or_else(|| format!("broken ADTS after {} frames", packets.len()))?;
+            let (head, length) =
+                adts_frame(rest).ok_or_else(|| format!("broken ADTS after {} frames", packets.len()))?;
             let access_unit = &rest[head..length];
             let bits = u16::try_from(access_unit.len() << 3).map_err(|_| "ADTS frame too large".to_owned())?;
             let [high, low] = bits.to_be_bytes();

@@ -33,7 +33,21 @@ fn ffprobe(transport: &str, url: &str) -> Output {
 
 fn record(url: &str, seconds: &str, file: &Path) {
     let status = Command::new("ffmpeg")
-        .args(["-nostdin", "-v", "error", "-rtsp_transport", "tcp", "-i", url, "-t", seconds, "-map", "0:v", "-c", "copy"])
+        .args([
+            "-nostdin",
+            "-v",
+            "error",
+            "-rtsp_transport",
+            "tcp",
+            "-i",
+            url,
+            "-t",
+            seconds,
+            "-map",
+            "0:v",
+            "-c",
+            "copy",
+        ])
         .arg(file)
         .status()
         .expect("ffmpeg runs");
@@ -100,9 +114,10 @@ fn a_recording_decodes_to_exactly_the_frames_the_journal_names() {
         assert!(counted.frames >= 30, "{mount}: {counted:?}");
         let journal: Vec<_> = sent(&lines).into_iter().filter(|frame| frame.mount == mount).collect();
         for counter in decoded.frames.iter().filter_map(|frame| frame.counter) {
-            let frame = journal.iter().find(|frame| frame.counter == counter).unwrap_or_else(|| {
-                panic!("{mount}: frame {counter} is in the recording and not in the journal")
-            });
+            let frame = journal
+                .iter()
+                .find(|frame| frame.counter == counter)
+                .unwrap_or_else(|| panic!("{mount}: frame {counter} is in the recording and not in the journal"));
             let sent_at = u64::try_from(frame.sent_wall_ms).expect("after 1970");
             assert_eq!(FrameIndex::nearest(counter, sent_at), frame.frame);
             assert!((0..400).contains(&sent_at.saturating_sub(frame.frame.wall_ms())), "{frame:?}");
@@ -162,7 +177,8 @@ fn timestamps_jump_when_asked() {
     camera.control("jump -60000 small").expect("done");
     receiver.packets_for(Duration::from_millis(200));
     let after = receiver.packets_for(Duration::from_millis(300));
-    let last = |packets: &[receiver::Packet]| packets.iter().rfind(|packet| packet.is_video()).map(|packet| packet.ticks);
+    let last =
+        |packets: &[receiver::Packet]| packets.iter().rfind(|packet| packet.is_video()).map(|packet| packet.ticks);
     let (before, after) = (last(&before).expect("played"), last(&after).expect("plays"));
     let stepped = before.wrapping_sub(after);
     assert!((59 * 90_000..60 * 90_000).contains(&stepped), "{stepped} ticks back");

@@ -152,10 +152,9 @@ fn parse_times(text: &str) -> Result<Vec<Entry>, String> {
     let mut entries = Vec::new();
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let mut fields = line.split(',').map(str::trim);
-        let (Some(shown), Some(size)) = (
-            fields.nth(2).and_then(|pts| pts.parse().ok()),
-            fields.nth(1).and_then(|size| size.parse().ok()),
-        ) else {
+        let (Some(shown), Some(size)) =
+            (fields.nth(2).and_then(|pts| pts.parse().ok()), fields.nth(1).and_then(|size| size.parse().ok()))
+        else {
             return Err(format!("line {line:?}"));
         };
         entries.push(Entry { shown, size });

@@ -37,7 +37,8 @@ impl Journal {
         let (lines, waiting) = sync_channel(DEPTH);
         let missing = Arc::new(AtomicU64::new(0));
         let counted = missing.clone();
-        let thread = std::thread::Builder::new().name("journal".into()).spawn(move || write(&waiting, &counted, out))?;
+        let thread =
+            std::thread::Builder::new().name("journal".into()).spawn(move || write(&waiting, &counted, out))?;
         Ok((Self { lines, missing }, Writing(thread)))
     }
 

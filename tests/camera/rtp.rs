@@ -139,7 +139,8 @@ mod tests {
 
     #[test]
     fn a_large_unit_is_fragmented_and_only_its_end_carries_the_marker() {
-        let unit: Vec<u8> = std::iter::once(0x65).chain((0..3000).map(|n| u8::try_from(n % 251).unwrap_or(0))).collect();
+        let unit: Vec<u8> =
+            std::iter::once(0x65).chain((0..3000).map(|n| u8::try_from(n % 251).unwrap_or(0))).collect();
         let packets = Packets::of_access_unit(Codec::H264, &[&[0x67, 1], &unit]);
         assert_eq!(packets.starts.len(), 4);
         let (mut out, mut stamp) = (Vec::new(), stamp());

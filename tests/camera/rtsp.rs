@@ -200,7 +200,8 @@ mod tests {
     #[test]
     fn udp_is_no_transport_here() {
         let mut reader = Reader::default();
-        let request = read(&mut reader, b"SETUP rtsp://h/a RTSP/1.0\r\nTransport: RTP/AVP;unicast;client_port=5-6\r\n\r\n");
+        let request =
+            read(&mut reader, b"SETUP rtsp://h/a RTSP/1.0\r\nTransport: RTP/AVP;unicast;client_port=5-6\r\n\r\n");
         assert_eq!(request.and_then(|request| request.interleaved()), None);
     }
 

@@ -172,9 +172,8 @@ impl Session {
             return Answer::ok().header("Public", METHODS);
         }
         if let Some(credentials) = &self.camera.credentials {
-            let admitted = request
-                .header("authorization")
-                .is_some_and(|answer| credentials.admit(answer, method, &self.nonce));
+            let admitted =
+                request.header("authorization").is_some_and(|answer| credentials.admit(answer, method, &self.nonce));
             if !admitted {
                 return Answer::of("401 Unauthorized").header("WWW-Authenticate", credentials.challenge(&self.nonce));
             }

@@ -11,10 +11,8 @@ use serde_json::json;
 async fn switching_recording_off_reaches_the_box_and_is_reported() {
     let site = Site::start("small").await;
     let before = site.person.get(&format!("/agents/{}", site.agent.id)).await;
-    let (status, answer) = site
-        .person
-        .call(Method::PATCH, &format!("/cameras/{}", site.camera), Some(&json!({"recording": "off"})))
-        .await;
+    let (status, answer) =
+        site.person.call(Method::PATCH, &format!("/cameras/{}", site.camera), Some(&json!({"recording": "off"}))).await;
     assert!(status.is_success(), "{status} {answer}");
     let after = until("the new generation applied", Duration::from_secs(20), || async {
         let (_, agent) = site.person.call(Method::GET, &format!("/agents/{}", site.agent.id), None).await;

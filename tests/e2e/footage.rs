@@ -36,7 +36,8 @@ async fn a_pull_brings_every_frame_of_the_range_as_recorded() {
     for (segment, (_, bytes)) in clip["segments"].as_array().expect("segments").iter().zip(&files) {
         let short = segment["short"].as_str().expect("a name");
         let (run, sequence) = short.rsplit_once('-').expect("run-sequence");
-        let path = site.agent.dir.join("vault").join(&site.camera).join("main").join(run).join(format!("{sequence}.mp4"));
+        let path =
+            site.agent.dir.join("vault").join(&site.camera).join("main").join(run).join(format!("{sequence}.mp4"));
         let whole = std::fs::read(&path).expect("the segment lies in the vault");
         let tail = &bytes[bytes.len().saturating_sub(1000)..];
         assert!(whole.windows(tail.len()).any(|w| w == tail), "{short}: {}", Digest::of(bytes));
@@ -91,8 +92,7 @@ async fn every_look_is_in_the_journal_before_its_first_byte() {
     site.recorded_past(&site.camera, begun + 6_000).await;
     let pull = site.pull(&site.camera, begun + 1_000, begun + 5_000, "original").await;
     let id = pull["id"].as_str().expect("an id").to_owned();
-    let (status, _) =
-        site.person.call(Method::POST, &format!("/pulls/{id}/views"), Some(&json!({"reason": ""}))).await;
+    let (status, _) = site.person.call(Method::POST, &format!("/pulls/{id}/views"), Some(&json!({"reason": ""}))).await;
     assert!(status.is_client_error(), "no reason, no view: {status}");
     site.fetch(&id).await;
     let journal = site.person.get("/journal?limit=200").await;

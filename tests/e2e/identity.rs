@@ -1,8 +1,8 @@
 //! How a box joins, and how its certificate is followed by the next.
 
 use farwatch_tests::agent::Agent;
-use farwatch_tests::hub::Hub;
 use farwatch_tests::bins::bin;
+use farwatch_tests::hub::Hub;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
@@ -62,7 +62,8 @@ async fn private_keys_are_readable_by_their_owner_alone() {
         for entry in std::fs::read_dir(&folder).expect("a directory") {
             let entry = entry.expect("an entry");
             let mode = entry.metadata().expect("metadata").permissions().mode() & 0o077;
-            let public = entry.path().extension().is_some_and(|e| e == "pem" || e == "crt" || e == "json" || e == "pub");
+            let public =
+                entry.path().extension().is_some_and(|e| e == "pem" || e == "crt" || e == "json" || e == "pub");
             assert!(public || mode == 0, "{} has mode {mode:o}", entry.path().display());
         }
         let mode = folder.metadata().expect("metadata").permissions().mode() & 0o777;

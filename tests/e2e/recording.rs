@@ -57,7 +57,20 @@ async fn a_camera_that_refuses_the_password_says_so() {
     let made = site
         .hub
         .command(
-            &["camera", "add", "--agent", &site.agent.id, "--name", "Locked", "--url", &url, "--user", "viewer", "--password-file", file],
+            &[
+                "camera",
+                "add",
+                "--agent",
+                &site.agent.id,
+                "--name",
+                "Locked",
+                "--url",
+                &url,
+                "--user",
+                "viewer",
+                "--password-file",
+                file,
+            ],
             None,
         )
         .await;

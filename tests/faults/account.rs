@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use farwatch_shared::media::SegmentHead;
 use farwatch_tests::camera::TestCamera;
 use farwatch_tests::frames;
 use farwatch_tests::site::Site;
@@ -43,6 +42,13 @@ pub fn segments(vault: &Path, camera: &str, stream: &str) -> Vec<PathBuf> {
     files
 }
 
+/// When a file was last written: the time of its last frame to within a second or two, and independent of what the
+/// recorder itself says of it. A burnt-in number needs no better than 30 s.
+fn last_written_ms(file: &Path) -> u64 {
+    let modified = file.metadata().and_then(|m| m.modified()).expect("a modification time");
+    u64::try_from(modified.duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_millis()).unwrap_or(0)
+}
+
 impl Account {
     /// Reads all three books.
     pub async fn of(site: &Site, eye: &TestCamera, mount: &str) -> Self {
@@ -78,13 +84,7 @@ impl Account {
     }
 
     fn read(&mut self, file: &Path) {
-        let start_ms = match SegmentHead::read_from(file) {
-            Ok(head) => head.wall_ms.0,
-            Err(e) => {
-                self.unreadable.push(format!("{}: {e}", file.display()));
-                return;
-            }
-        };
+        let written_ms = last_written_ms(file);
         let decoded = match frames::decode(file) {
             Ok(decoded) => decoded,
             Err(e) => {
@@ -100,7 +100,7 @@ impl Account {
                 self.unreadable.push(format!("{}: picture {i} has no readable number", file.display()));
                 continue;
             };
-            let near = u64::try_from(start_ms).unwrap_or(0) + i as u64 * FRAME_MS;
+            let near = written_ms - (decoded.frames.len() - i) as u64 * FRAME_MS;
             let index = FrameIndex::nearest(counter, near);
             if !self.recorded.insert(index) {
                 self.doubled.push(index);
@@ -127,7 +127,9 @@ impl Account {
         let contradicted = self
             .recorded
             .iter()
-            .filter(|index| self.gaps.iter().any(|(start, end)| start + frame < at(index) && at(index) + frame < end - frame))
+            .filter(|index| {
+                self.gaps.iter().any(|(start, end)| start + frame < at(index) && at(index) + frame < end - frame)
+            })
             .copied()
             .collect();
         (unsaid, contradicted)

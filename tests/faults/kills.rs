@@ -55,7 +55,8 @@ async fn a_killed_recorder_loses_at_most_one_fragment_of_what_it_received() {
         let last_before = account.recorded.iter().map(at).filter(|t| *t <= killed_at).max().unwrap_or(0);
         let first_after = account.recorded.iter().map(at).find(|t| *t > killed_at).unwrap_or(i64::MAX);
         let frame = i64::try_from(FRAME_MS).unwrap_or(50);
-        let (lost, back, hole) = (killed_at - last_before - frame, back_at - killed_at, first_after - last_before - frame);
+        let (lost, back, hole) =
+            (killed_at - last_before - frame, back_at - killed_at, first_after - last_before - frame);
         println!("round {round}: lost {lost} ms of received video, session back after {back} ms, hole {hole} ms");
         worst = (worst.0.max(lost), worst.1.max(back), worst.2.max(hole));
     }
@@ -113,7 +114,22 @@ async fn a_killed_media_worker_costs_its_camera_only() {
     let made = site
         .hub
         .command(
-            &["camera", "add", "--agent", &site.agent.id, "--name", "Odd", "--url", &url, "--source", "gst", "--user", "viewer", "--password-file", file],
+            &[
+                "camera",
+                "add",
+                "--agent",
+                &site.agent.id,
+                "--name",
+                "Odd",
+                "--url",
+                &url,
+                "--source",
+                "gst",
+                "--user",
+                "viewer",
+                "--password-file",
+                file,
+            ],
             None,
         )
         .await;
@@ -141,9 +157,9 @@ fn workers(site: &Site) -> Vec<u32> {
         .filter(|pid| {
             let is_media = std::fs::read(format!("/proc/{pid}/cmdline"))
                 .is_ok_and(|line| line.split(|b| *b == 0).any(|arg| arg == b"media"));
-            let parent = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok().and_then(|stat| {
-                stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse::<u32>().ok()
-            });
+            let parent = std::fs::read_to_string(format!("/proc/{pid}/stat"))
+                .ok()
+                .and_then(|stat| stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse::<u32>().ok());
             is_media && parent.is_some_and(|parent| recorders.contains(&parent))
         })
         .collect()

@@ -126,7 +126,10 @@ async fn a_power_cut_of_the_hub_loses_nothing_it_acknowledged() {
         assert!(there >= acknowledged, "{there} of {acknowledged}");
         person.get(&format!("/sites/{}", site["id"].as_str().expect("an id"))).await;
         let journal = person.get("/journal?limit=100").await;
-        assert!(journal["entries"].to_string().contains("Acknowledged") || journal["size"].as_u64() > Some(0), "{journal}");
+        assert!(
+            journal["entries"].to_string().contains("Acknowledged") || journal["size"].as_u64() > Some(0),
+            "{journal}"
+        );
         again.stop().await;
     }
 }

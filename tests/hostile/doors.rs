@@ -29,7 +29,8 @@ async fn five_hundred_stalled_sockets_on_every_door_delay_nobody() {
     let begun = Instant::now();
     let mut session = honest.connect().await;
     session.greet(&honest, &honest.presence(1)).await.expect("the honest box is let in");
-    let answer = honest.https().get(format!("https://{}/agent/v1/parts/{}", hub.doors.agents, "0".repeat(64))).send().await;
+    let answer =
+        honest.https().get(format!("https://{}/agent/v1/parts/{}", hub.doors.agents, "0".repeat(64))).send().await;
     assert!(answer.is_ok_and(|a| a.status().is_client_error()), "the agents' door answers");
     person.get("/fleet").await;
     let took = begun.elapsed();

@@ -23,11 +23,13 @@ async fn a_flood_of_refusals_is_counted_and_slows_nobody() {
     let wanted = rounds(5_000, 100_000);
     let begun = Instant::now();
     let foreign = Topic::Up(honest.id, Up::Health).to_string();
-    let flood = tokio::spawn(async move {
+    let mut floods = tokio::task::JoinSet::new();
+    floods.spawn(async move {
         let mut refused = 0;
         // The hub may close a session that misbehaves; a hostile box simply comes back.
         while refused < wanted && begun.elapsed() < Duration::from_secs(60) {
-            let Ok(mut session) = farwatch_tests::raw::Session::open(mallory.options(&mallory.id.to_string())).await else {
+            let Ok(mut session) = farwatch_tests::raw::Session::open(mallory.options(&mallory.id.to_string())).await
+            else {
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 continue;
             };
@@ -60,15 +62,17 @@ async fn a_flood_of_refusals_is_counted_and_slows_nobody() {
 
     let mut worst = Duration::ZERO;
     let mut spoke = 0;
-    while !flood.is_finished() {
+    let refused = loop {
+        if let Some(ended) = floods.try_join_next() {
+            break ended.expect("the flood ends");
+        }
         let asked = Instant::now();
         let verdict = good.publish(&honest.up(Up::Health), b"{}".to_vec()).await;
         assert!(matches!(verdict, Ok(PubAckReason::Success)), "the honest box speaks: {verdict:?}");
         worst = worst.max(asked.elapsed());
         spoke += 1;
         tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    let refused = flood.await.expect("the flood ends");
+    };
     let took = begun.elapsed();
     let written = journal_size(&person).await - before;
     println!("{refused} refusals in {took:?}; journal grew by {written}; honest worst PUBACK {worst:?} over {spoke}");

@@ -28,7 +28,8 @@ fn manifest(order: &Order, bodies: &[&[u8]]) -> Manifest {
             piece
         })
         .collect();
-    let segment = SegmentId { camera: pull.camera, stream: pull.stream, run: RunId { boot: 7, counter: 1 }, sequence: 0 };
+    let segment =
+        SegmentId { camera: pull.camera, stream: pull.stream, run: RunId { boot: 7, counter: 1 }, sequence: 0 };
     Manifest {
         order: order.order,
         agent: order.agent,
@@ -93,7 +94,9 @@ async fn the_agents_door_takes_only_what_the_order_allows() {
         }
         request.send().await.expect("the door answers").status()
     };
-    let sealed = |manifest: &Manifest, key: &SignKey| serde_json::to_vec(&Signed::sign(manifest, key).expect("JSON")).expect("JSON");
+    let sealed = |manifest: &Manifest, key: &SignKey| {
+        serde_json::to_vec(&Signed::sign(manifest, key).expect("JSON")).expect("JSON")
+    };
 
     // Another agent's pull, with its own valid signature.
     assert_eq!(put(&mallory, "manifest", None, sealed(&good, &mallory.signing)).await, StatusCode::FORBIDDEN);
@@ -103,7 +106,10 @@ async fn the_agents_door_takes_only_what_the_order_allows() {
     let mut wide = good.clone();
     wide.segments[0].sent_start_ms = WallMs(start.0 - 3_600_000);
     wide.segments[0].start_ms = wide.segments[0].sent_start_ms;
-    assert!(put(&raw, "manifest", None, sealed(&wide, &raw.signing)).await.is_client_error(), "a range beyond the order");
+    assert!(
+        put(&raw, "manifest", None, sealed(&wide, &raw.signing)).await.is_client_error(),
+        "a range beyond the order"
+    );
     // Pieces that do not give the segment's digest.
     let mut bent = good.clone();
     bent.segments[0].digest = Some(Digest::of(b"something else"));
@@ -113,7 +119,10 @@ async fn the_agents_door_takes_only_what_the_order_allows() {
     assert!(put(&raw, "manifest", None, sealed(&good, &raw.signing)).await.is_success(), "and once more, unchanged");
     let mut other = good.clone();
     other.segments[0].width = 640;
-    assert!(put(&raw, "manifest", None, sealed(&other, &raw.signing)).await.is_client_error(), "another manifest for the order");
+    assert!(
+        put(&raw, "manifest", None, sealed(&other, &raw.signing)).await.is_client_error(),
+        "another manifest for the order"
+    );
 
     let short = good.segments[0].segment.short();
     let whole: Vec<u8> = bodies.concat();
@@ -126,10 +135,16 @@ async fn the_agents_door_takes_only_what_the_order_allows() {
     let late = format!("bytes 5-{}/{total}", total - 1);
     assert!(put(&raw, &short, Some(&late), whole[5..].to_vec()).await.is_client_error(), "a hole before the bytes");
     let longer = format!("bytes 0-{total}/{}", total + 1);
-    assert!(put(&raw, &short, Some(&longer), [&whole[..], b"x"].concat()).await.is_client_error(), "more than the manifest");
+    assert!(
+        put(&raw, &short, Some(&longer), [&whole[..], b"x"].concat()).await.is_client_error(),
+        "more than the manifest"
+    );
     assert!(put(&raw, "../../manifest", Some(&all), whole.clone()).await.is_client_error(), "a path outside");
     let elsewhere = format!("bytes 0-{}/{total}", total - 1);
-    assert!(put(&raw, "00000007-00000001-000009", Some(&elsewhere), whole.clone()).await.is_client_error(), "an unlisted segment");
+    assert!(
+        put(&raw, "00000007-00000001-000009", Some(&elsewhere), whole.clone()).await.is_client_error(),
+        "an unlisted segment"
+    );
 
     // Resumed at any byte: first five bytes, then the rest from the offset the hub names.
     let head = format!("bytes 0-4/{total}");

@@ -49,7 +49,8 @@ impl Hub {
         for host in hosts {
             init.args(["--host", host]);
         }
-        let made: serde_json::Value = serde_json::from_str(&output(&mut init, None).await).expect("init --json prints JSON");
+        let made: serde_json::Value =
+            serde_json::from_str(&output(&mut init, None).await).expect("init --json prints JSON");
         let setup_url = made["setup_url"].as_str().expect("init gives a set-up link");
         let setup_token = setup_url.split_once("#t=").expect("a token in the link").1.to_owned();
         let settings = dir.join("hub.toml");
@@ -97,9 +98,11 @@ impl Hub {
     fn fix_ports(&self) {
         let settings = self.dir.join("hub.toml");
         let mut table = toml_table(&std::fs::read_to_string(&settings).unwrap_or_default());
-        for (door, at) in
-            [("mqtt_listen", &self.doors.mqtt), ("agents_listen", &self.doors.agents), ("people_listen", &self.doors.people)]
-        {
+        for (door, at) in [
+            ("mqtt_listen", &self.doors.mqtt),
+            ("agents_listen", &self.doors.agents),
+            ("people_listen", &self.doors.people),
+        ] {
             table.insert(door.into(), at.clone().into());
         }
         let text: String = table.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();

@@ -141,7 +141,9 @@ impl InsideCamera {
     /// When it is gone.
     pub fn control(&self, line: &str) {
         let (host, port) = self.control.rsplit_once(':').expect("host:port");
-        let script = format!("exec 3<>/dev/tcp/{host}/{port}; echo '{line}' >&3; read -r -t 5 answer <&3; test \"$answer\" = ok");
+        let script = format!(
+            "exec 3<>/dev/tcp/{host}/{port}; echo '{line}' >&3; read -r -t 5 answer <&3; test \"$answer\" = ok"
+        );
         let done = Command::new("ip").args(["netns", "exec", &self.namespace, "bash", "-c", &script]).status();
         assert!(done.is_ok_and(|s| s.success()), "the camera obeys: {line}");
     }

@@ -52,8 +52,13 @@ impl Person {
     async fn enter(hub: &Hub, path: &str, body: &Value) -> Self {
         let http = http(&hub.ca_pem());
         let base = format!("https://{}/api/v1", hub.doors.people);
-        let answer =
-            http.post(format!("{base}/{path}")).header("X-Farwatch", "1").json(body).send().await.expect("the door answers");
+        let answer = http
+            .post(format!("{base}/{path}"))
+            .header("X-Farwatch", "1")
+            .json(body)
+            .send()
+            .await
+            .expect("the door answers");
         assert!(answer.status().is_success(), "{path}: {} {}", answer.status(), hub.log());
         let cookie = answer
             .headers()

@@ -122,7 +122,11 @@ impl RawBox {
     #[must_use]
     pub fn https(&self) -> reqwest::Client {
         let tls = Self::tls(&self.answer.ca, &self.answer.certificate, &self.key_pem);
-        reqwest::Client::builder().tls_backend_preconfigured(tls).timeout(Duration::from_secs(30)).build().expect("an HTTP client")
+        reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .timeout(Duration::from_secs(30))
+            .build()
+            .expect("an HTTP client")
     }
 
     /// A presence with the given session number.

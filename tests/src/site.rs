@@ -37,7 +37,8 @@ impl Site {
         let hub = Hub::start().await;
         let person = Person::set_up(&hub).await;
         let credentials = Some((USER.to_owned(), CAMERA_PASSWORD.to_owned()));
-        let eye = TestCamera::start(CameraSetup { mounts: 4, credentials, ..CameraSetup::default() }).expect("a test camera");
+        let eye =
+            TestCamera::start(CameraSetup { mounts: 4, credentials, ..CameraSetup::default() }).expect("a test camera");
         let mut agent = Agent::start(&hub, "Mei Hua Mall").await;
         if !settings.is_empty() {
             agent.stop().await;
