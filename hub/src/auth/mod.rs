@@ -1,1 +1,15 @@
-//! Who a person is: set-up link, password, session.
+//! Who asks: people, their passwords and sessions.
+//!
+//! Belongs here: set-up by the one-time link, passwords, session secrets, the limit on tries, and the one extractor every
+//! route of the people's door uses. Does not: what a person may do to a thing (a later issue's permission policies), the
+//! agents' certificates (`intake`).
+//!
+//! There is one kind of person in this version, the administrator; routes already say [`Admin`] or [`Person`], so that
+//! further kinds need no route changed.
+
+pub mod cookie;
+pub mod limit;
+pub mod password;
+mod person;
+
+pub use person::{Admin, Person};

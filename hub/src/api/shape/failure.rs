@@ -1,0 +1,22 @@
+//! The one shape of an error.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// Every answer of 4xx and 5xx.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Failure {
+    pub error: FailureDetail,
+}
+
+/// What went wrong, for a program and for a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FailureDetail {
+    /// One word in snake_case a program can act on.
+    #[schema(example = "reason_required")]
+    pub code: String,
+    /// What happened, in a sentence.
+    pub message: String,
+    /// What to do next, in a sentence.
+    pub next: String,
+}

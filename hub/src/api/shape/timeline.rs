@@ -1,0 +1,131 @@
+//! What exists of a camera's time: footage, gaps, holds.
+
+use farwatch_shared::id::{CameraId, HoldId, PersonId};
+use farwatch_shared::size::ByteSize;
+use farwatch_shared::time::WallMs;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::StreamChoice;
+
+/// Which stretch of which stream.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct TimelineQuery {
+    /// UTC ms, inclusive. Without it: 24 hours before `to_ms`.
+    pub from_ms: Option<i64>,
+    /// UTC ms, exclusive. Without it: now.
+    pub to_ms: Option<i64>,
+    /// Without it: `main`.
+    #[param(inline)]
+    #[serde(default)]
+    pub stream: StreamChoice,
+}
+
+/// The strip of one camera stream. Spans and gaps are in order of time and clipped to what was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Timeline {
+    #[schema(value_type = String)]
+    pub camera: CameraId,
+    pub stream: StreamChoice,
+    /// IANA name of the site's time zone.
+    pub time_zone: String,
+    #[schema(value_type = i64)]
+    pub from_ms: WallMs,
+    #[schema(value_type = i64)]
+    pub to_ms: WallMs,
+    /// Footage that is closed and reported. At most 2,000: closer ones are merged when there are more.
+    pub spans: Vec<FootageSpan>,
+    /// At most 2,000, the longest when there are more.
+    pub gaps: Vec<GapSpan>,
+    pub holds: Vec<Hold>,
+    /// UTC ms: footage from here to `open_until_ms` is on the agent's disk, not yet in `spans` (the file still open).
+    #[schema(value_type = Option<i64>)]
+    pub open_from_ms: Option<WallMs>,
+    #[schema(value_type = Option<i64>)]
+    pub open_until_ms: Option<WallMs>,
+    /// Spans closer than this many ms were merged; 0 when nothing was.
+    pub merged_ms: i64,
+    /// Gaps left out because there were more than 2,000.
+    pub gaps_left_out: u64,
+}
+
+/// A stretch of footage without a hole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FootageSpan {
+    #[schema(value_type = i64)]
+    pub start_ms: WallMs,
+    #[schema(value_type = i64)]
+    pub end_ms: WallMs,
+    #[schema(value_type = u64)]
+    pub bytes: ByteSize,
+    /// Bytes per slot of equal length over the span: how much moved. Empty when unknown.
+    pub activity: Vec<u32>,
+}
+
+/// Why footage is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GapReason {
+    /// One camera was silent, refused, or sent what cannot be kept.
+    Camera,
+    /// The carrier was down, or every camera of an interface was silent.
+    Network,
+    /// The recorder or agent was not running.
+    Agent,
+    /// The disk was full or too slow.
+    Disk,
+    /// The box lost power.
+    Power,
+    /// The clock was stepped.
+    Clock,
+    /// A recorder handed over to its successor.
+    Update,
+    /// A person switched recording off or stopped the service.
+    Operator,
+    /// Not due by schedule.
+    Schedule,
+    /// A cause this hub does not know.
+    Unknown,
+}
+
+/// A hole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct GapSpan {
+    #[schema(value_type = i64)]
+    pub start_ms: WallMs,
+    #[schema(value_type = i64)]
+    pub end_ms: WallMs,
+    pub cause: GapReason,
+    pub detail: Option<String>,
+}
+
+/// Footage that may not be deleted until the hold is released.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Hold {
+    #[schema(value_type = String)]
+    pub id: HoldId,
+    #[schema(value_type = String)]
+    pub camera: CameraId,
+    #[schema(value_type = i64)]
+    pub start_ms: WallMs,
+    #[schema(value_type = i64)]
+    pub end_ms: WallMs,
+    pub reason: String,
+    /// Who placed it.
+    #[schema(value_type = String)]
+    pub person: PersonId,
+    #[schema(value_type = i64)]
+    pub created_ms: WallMs,
+}
+
+/// Places a hold.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct AddHold {
+    /// UTC ms, inclusive.
+    pub start_ms: i64,
+    /// UTC ms, exclusive.
+    pub end_ms: i64,
+    /// Why, 1 to 500 characters. It is journaled.
+    pub reason: String,
+}
