@@ -1,0 +1,128 @@
+//! What was recorded and what was not. Belongs here: tables `gap`, `footage_span`. Does not: holds (`cameras`).
+
+use farwatch_shared::id::{AgentId, CameraId, StreamName};
+use farwatch_shared::time::{Span, WallMs};
+use farwatch_shared::wire::latest::{ChainHeadFact, GapCause, GapFact};
+use sqlx::Row as _;
+
+use super::{Conn, Result, json, sql_int, to_json, unsigned, word, word_of};
+
+/// Keeps a gap, unless one of that origin is there. True when it is new.
+///
+/// # Errors
+/// When the database fails.
+pub async fn insert_gap(c: &mut Conn, agent: AgentId, origin: &str, g: &GapFact, now: WallMs) -> Result<bool> {
+    let done = sqlx::query(
+        "INSERT INTO gap (agent_id, origin, camera_id, stream, start_ms, end_ms, cause, detail, received_ms) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (agent_id, origin) DO NOTHING",
+    )
+    .bind(agent.to_string())
+    .bind(origin)
+    .bind(g.camera.to_string())
+    .bind(g.stream.as_str())
+    .bind(g.start_ms.0)
+    .bind(g.end_ms.0)
+    .bind(word_of(&g.cause)?)
+    .bind(g.detail.clone().unwrap_or_default())
+    .bind(now.0)
+    .execute(c)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Keeps a stretch of footage, unless one of that origin is there. True when it is new.
+///
+/// # Errors
+/// When the database fails.
+pub async fn insert_span(c: &mut Conn, agent: AgentId, origin: &str, s: &ChainHeadFact, now: WallMs) -> Result<bool> {
+    let done = sqlx::query(
+        "INSERT INTO footage_span (agent_id, origin, camera_id, stream, run, first_sequence, last_sequence, start_ms, \
+         end_ms, bytes, head, activity, received_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
+         ON CONFLICT (agent_id, origin) DO NOTHING",
+    )
+    .bind(agent.to_string())
+    .bind(origin)
+    .bind(s.camera.to_string())
+    .bind(s.stream.as_str())
+    .bind(s.run.to_string())
+    .bind(i64::from(s.first_sequence))
+    .bind(i64::from(s.last_sequence))
+    .bind(s.start_ms.0)
+    .bind(s.end_ms.0)
+    .bind(sql_int(s.bytes.bytes()))
+    .bind(s.head.to_string())
+    .bind(to_json(&s.activity, "activity")?)
+    .bind(now.0)
+    .execute(c)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GapRow {
+    pub span: Span,
+    pub cause: GapCause,
+    /// '' when there is nothing to add.
+    pub detail: String,
+}
+
+/// Gaps that overlap the range, by start, at most 5,000.
+///
+/// # Errors
+/// When the database fails.
+pub async fn gaps(c: &mut Conn, camera: CameraId, stream: StreamName, range: Span) -> Result<Vec<GapRow>> {
+    let rows = sqlx::query(
+        "SELECT start_ms, end_ms, cause, detail FROM gap WHERE camera_id = $1 AND stream = $2 AND end_ms > $3 \
+         AND start_ms < $4 ORDER BY start_ms LIMIT 5000",
+    )
+    .bind(camera.to_string())
+    .bind(stream.as_str())
+    .bind(range.start_ms.0)
+    .bind(range.end_ms.0)
+    .fetch_all(c)
+    .await?;
+    let mut out = Vec::with_capacity(rows.len());
+    for r in &rows {
+        // A gap of no length says only that something was cut; it cannot be drawn.
+        let Some(span) = Span::new(WallMs(r.try_get("start_ms")?), WallMs(r.try_get("end_ms")?)) else { continue };
+        out.push(GapRow { span, cause: word(r, "gap", "cause")?, detail: r.try_get("detail")? });
+    }
+    Ok(out)
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpanRow {
+    pub span: Span,
+    pub run: String,
+    pub bytes: u64,
+    /// At most 60 slots of equal length over the span.
+    pub activity: Vec<u32>,
+}
+
+/// Stretches of footage that overlap the range, by start, at most 5,000.
+///
+/// # Errors
+/// When the database fails.
+pub async fn spans(c: &mut Conn, camera: CameraId, stream: StreamName, range: Span) -> Result<Vec<SpanRow>> {
+    let rows = sqlx::query(
+        "SELECT start_ms, end_ms, run, bytes, activity FROM footage_span WHERE camera_id = $1 AND stream = $2 \
+         AND end_ms > $3 AND start_ms < $4 ORDER BY start_ms LIMIT 5000",
+    )
+    .bind(camera.to_string())
+    .bind(stream.as_str())
+    .bind(range.start_ms.0)
+    .bind(range.end_ms.0)
+    .fetch_all(c)
+    .await?;
+    let mut out = Vec::with_capacity(rows.len());
+    for r in &rows {
+        let Some(span) = Span::new(WallMs(r.try_get("start_ms")?), WallMs(r.try_get("end_ms")?)) else { continue };
+        out.push(SpanRow {
+            span,
+            run: r.try_get("run")?,
+            bytes: unsigned(r, "bytes")?,
+            activity: json(r, "footage_span", "activity")?,
+        });
+    }
+    Ok(out)
+}
