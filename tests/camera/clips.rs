@@ -59,9 +59,9 @@ pub struct Clips {
 }
 
 impl Clips {
-    /// Makes the loops in `dir` if they are not there, and reads them.
+    /// Makes the loops under `dir` if they are not there, and reads them.
     pub fn open(dir: &Path) -> Result<Self, ClipError> {
-        make(dir)?;
+        let dir = &make(dir)?;
         let video = |name: &str, codec| Video::load(dir, name, codec).map(Rc::new);
         let voice = |name: &str| read(&dir.join(name));
         Ok(Self {
@@ -76,15 +76,19 @@ impl Clips {
     }
 }
 
-fn make(dir: &Path) -> Result<(), ClipError> {
-    let status = Command::new("bash")
+/// Returns where under `dir` the loops are.
+fn make(dir: &Path) -> Result<PathBuf, ClipError> {
+    let made = Command::new("bash")
         .args(["-c", MAKE_CLIPS, "make-clips"])
         .arg(dir)
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .status()
+        .stderr(Stdio::inherit())
+        .output()
         .map_err(|source| ClipError::Run { dir: dir.to_owned(), source })?;
-    if status.success() { Ok(()) } else { Err(ClipError::Make { dir: dir.to_owned() }) }
+    if !made.status.success() {
+        return Err(ClipError::Make { dir: dir.to_owned() });
+    }
+    Ok(PathBuf::from(String::from_utf8_lossy(&made.stdout).trim_end()))
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, ClipError> {

@@ -141,7 +141,6 @@ fn main() -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-#[allow(clippy::print_stdout)] // its purpose
 fn count(files: &[PathBuf]) -> anyhow::Result<ExitCode> {
     let counted = frames::count(&frames::decode_all(files)?);
     println!("{}", serde_json::to_string(&counted)?);

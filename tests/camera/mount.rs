@@ -92,7 +92,8 @@ pub struct Mount {
 pub struct Seat(Rc<Mount>);
 
 impl Mount {
-    fn new(name: String, main: &Rc<Video>) -> Self {
+    /// A mount in good order, with neither sound nor a second resolution.
+    pub fn new(name: String, main: &Rc<Video>) -> Self {
         let (condition, _) = watch::channel(Condition::default());
         Self { name, main: main.clone(), alt: None, audio: None, latency_ns: 0, condition, sessions: Cell::new(0) }
     }

@@ -190,3 +190,111 @@ impl Chance {
         self.0 % 1000 >= u64::from(drop_permille)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clips::Frame;
+    use crate::mount::Fault;
+    use crate::nal::Codec;
+    use crate::rtp::Packets;
+
+    /// A loop whose every fourth frame is a key, in groups sent in this order of presentation.
+    fn video(order: [u64; 4], delay: u64) -> Rc<Video> {
+        let frames = (0..LOOP).map(|sent| Frame {
+            packets: Packets::of_access_unit(Codec::H264, &[&[0x65, 1, 2, 3]]),
+            key: sent.is_multiple_of(4),
+            shown: sent / 4 * 4 + usize::try_from(sent % 4).map_or(0, |n| order[n]),
+        });
+        Rc::new(Video { codec: Codec::H264, frames: frames.collect(), parameter_sets: Vec::new(), delay })
+    }
+
+    fn begin(mount: Mount, now: CameraNs) -> Play {
+        let stamp = Stamp { channel: 0, ssrc: 1, sequence: 7, base: 1_000, packets: 0, octets: 0 };
+        let tracks = Tracks { video: Some(stamp), audio: None };
+        Play::begin(Rc::new(mount), tracks, &Condition::default(), now)
+    }
+
+    /// What is written over so many frames, each at its time.
+    fn play(play: &mut Play, condition: &Condition, frames: usize) -> Vec<Option<Written>> {
+        (0..frames).map(|_| play.render(condition, play.due(), &mut Vec::new())).collect()
+    }
+
+    const NOON: CameraNs = CameraNs(1_700_000_000_010_000_000);
+
+    #[test]
+    fn a_session_begins_with_the_frame_due_next_and_misses_none() {
+        let mut session = begin(Mount::new("m".into(), &video([0, 1, 2, 3], 0)), NOON);
+        assert!(session.due() > NOON);
+        let frames: Vec<u64> =
+            play(&mut session, &Condition::default(), 3000).iter().flatten().map(|w| w.frame.0).collect();
+        assert!(frames.iter().copied().eq(34_000_000_001..34_000_003_001));
+    }
+
+    #[test]
+    fn reordered_frames_all_come_once_and_never_before_they_are_taken() {
+        let mut session = begin(Mount::new("m".into(), &video([0, 3, 1, 2], 2)), NOON);
+        let mut frames = Vec::new();
+        for _ in 0..2400 {
+            let due = session.due();
+            let written = session.render(&Condition::default(), due, &mut Vec::new()).expect("a frame");
+            assert!(taken(written.frame) <= due);
+            assert_eq!(written.rtp_ts, video_ticks(written.frame).wrapping_add(1_000));
+            frames.push(written.frame.0);
+        }
+        // The first and last groups may have been joined and left in the middle.
+        frames.sort_unstable();
+        frames.dedup();
+        assert_eq!(frames.len(), 2400);
+        assert!(frames[4..2396].windows(2).all(|pair| pair[1] == pair[0] + 1));
+    }
+
+    #[test]
+    fn after_a_hang_nothing_comes_before_a_keyframe() {
+        let mut session = begin(Mount::new("m".into(), &video([0, 1, 2, 3], 0)), NOON);
+        let hung = Condition::default().after(Fault::Hang);
+        assert!(play(&mut session, &hung, 9).iter().all(Option::is_none));
+        let resumed = play(&mut session, &hung.after(Fault::Resume), 8);
+        let first = resumed.iter().position(Option::is_some).expect("it plays again");
+        assert!(first < 4 && resumed[first].is_some_and(|written| written.key));
+        assert!(resumed[first..].iter().all(Option::is_some));
+    }
+
+    #[test]
+    fn a_receiver_that_stalled_goes_on_in_the_present_at_a_keyframe() {
+        let mut session = begin(Mount::new("m".into(), &video([0, 1, 2, 3], 0)), NOON);
+        play(&mut session, &Condition::default(), 5);
+        let later = CameraNs(session.due().0 + 10_000_000_000);
+        assert_eq!(session.render(&Condition::default(), later, &mut Vec::new()), None);
+        assert!(session.due() > later);
+        assert!(
+            play(&mut session, &Condition::default(), 4).iter().flatten().next().is_some_and(|written| written.key)
+        );
+    }
+
+    #[test]
+    fn the_second_resolution_waits_for_its_keyframe() {
+        let (main, alt) = (video([0, 1, 2, 3], 0), video([0, 1, 2, 3], 0));
+        let mut mount = Mount::new("m".into(), &main);
+        mount.alt = Some(alt.clone());
+        let mut session = begin(mount, NOON);
+        let asked = Condition::default().after(Fault::Alt);
+        for _ in 0..4 {
+            let written = session.render(&asked, session.due(), &mut Vec::new()).expect("a frame");
+            if written.key {
+                assert!(Rc::ptr_eq(&session.showing, &alt));
+                return;
+            }
+            assert!(Rc::ptr_eq(&session.showing, &main));
+        }
+        panic!("no keyframe in a group");
+    }
+
+    #[test]
+    fn about_as_many_packets_are_dropped_as_asked() {
+        let mut session = begin(Mount::new("m".into(), &video([0, 1, 2, 3], 0)), NOON);
+        let lossy = Condition::default().after(Fault::Drop { permille: 100 });
+        let dropped: u32 = play(&mut session, &lossy, 2000).iter().flatten().map(|written| written.dropped).sum();
+        assert!((120..280).contains(&dropped), "{dropped} of 2000");
+    }
+}

@@ -69,6 +69,8 @@ impl Packets {
                 }
             }
         }
+        // Kept for as long as the camera runs, in their thousands.
+        packets.bytes.shrink_to_fit();
         packets
     }
 
