@@ -20,7 +20,7 @@ fn start(setup: CameraSetup) -> TestCamera {
 }
 
 fn with_password() -> CameraSetup {
-    CameraSetup { credentials: Some(("viewer".into(), "n0t-a-default".into())), ..CameraSetup::default() }
+    CameraSetup { credentials: Some(("viewer".into(), "not a default".into())), ..CameraSetup::default() }
 }
 
 fn ffprobe(transport: &str, url: &str) -> Output {
@@ -85,7 +85,7 @@ fn every_mount_plays_what_it_promises_to_who_knows_the_password() {
 #[test]
 fn a_wrong_password_and_udp_are_refused() {
     let camera = start(with_password());
-    let wrong = ffprobe("tcp", &camera.url_with_credentials("cam0").replace("n0t-a-default", "guess"));
+    let wrong = ffprobe("tcp", &camera.url_with_credentials("cam0").replace("not%20a%20default", "guess"));
     assert!(!wrong.status.success());
     assert!(String::from_utf8_lossy(&wrong.stderr).contains("401"), "{}", String::from_utf8_lossy(&wrong.stderr));
     let udp = ffprobe("udp", &camera.url_with_credentials("cam0"));

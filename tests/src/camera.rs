@@ -120,12 +120,17 @@ impl TestCamera {
     }
 
     /// The URL with the camera's credentials in it, for programs that want them there.
+    ///
+    /// # Panics
+    /// When the mount's name makes no URL.
     #[must_use]
     pub fn url_with_credentials(&self, mount: &str) -> String {
-        match &self.setup.credentials {
-            Some((user, password)) => format!("rtsp://{user}:{password}@{}/{mount}", self.doors.rtsp),
-            None => self.url(mount),
+        let mut url = url::Url::parse(&self.url(mount)).expect("a mount's name makes a URL");
+        if let Some((user, password)) = &self.setup.credentials {
+            let put = url.set_username(user).and_then(|()| url.set_password(Some(password)));
+            put.expect("a URL with a host takes credentials");
         }
+        url.into()
     }
 
     /// Says one line to the control port, e.g. `hang cam0`, and waits until it is done.
