@@ -1,0 +1,3 @@
+export default function AddCameraPage(_: { id?: string; agent?: string }) {
+  return null;
+}

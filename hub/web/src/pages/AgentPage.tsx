@@ -1,0 +1,3 @@
+export default function AgentPage(_: { id?: string; agent?: string }) {
+  return null;
+}

@@ -1,0 +1,3 @@
+export default function CameraPage(_: { id?: string; agent?: string }) {
+  return null;
+}

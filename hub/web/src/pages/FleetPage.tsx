@@ -1,0 +1,222 @@
+// The fleet: the answer in words, what needs a person, then every site with its last 24 hours.
+import { Button } from "@mantine/core";
+import { useEffect, useMemo, useRef, useState } from "react";
+import { Link, useLocation } from "wouter";
+import { type Level, type Need, needsOf, siteLevel, sums } from "../answer/fleet";
+import { useFleet, useTimelines } from "../api/reads";
+import type { Fleet, Site } from "../api/types";
+import { Chips } from "../parts/Chips";
+import { useNeedWords } from "../parts/NeedRow";
+import { isTyping } from "../parts/Shell";
+import { Shape } from "../parts/State";
+import { Empty, Failure, Loading } from "../parts/Trouble";
+import { noLane } from "../strip/model";
+import { Strip } from "../strip/Strip";
+import { useLanguage, useText } from "../text";
+import { length } from "../time/format";
+import { useNow, useZone } from "../time/shown";
+
+const day = 86_400_000;
+const quarter = 900_000;
+
+export function FleetPage() {
+  const fleet = useFleet();
+  const text = useText();
+  if (fleet.isPending) {
+    return (
+      <>
+        <h1>{text.fleet.title}</h1>
+        <Loading rows={4} height={58} />
+      </>
+    );
+  }
+  if (!fleet.data) return <Failure error={fleet.error} again={() => fleet.refetch()} />;
+  return <Known fleet={fleet.data} />;
+}
+
+function Known({ fleet }: { fleet: Fleet }) {
+  const { text, language } = useLanguage();
+  const now = useNow(5_000);
+  const [, go] = useLocation();
+  const [filter, setFilter] = useState<"all" | "needs" | "late">("all");
+  const needs = useMemo(() => needsOf(fleet, now), [fleet, now]);
+  const total = sums(fleet);
+  const t = text.fleet;
+
+  useNextNeed();
+
+  if (fleet.sites.length === 0) {
+    return (
+      <>
+        <h1 data-testid="answer">{t.empty}</h1>
+        <Empty what={text.tokens.answer} next={text.tokens.lead}>
+          <Button onClick={() => go("/tokens")}>{text.tokens.submit}</Button>
+        </Empty>
+      </>
+    );
+  }
+
+  const answer =
+    needs.length > 0
+      ? t.needs(needs.length)
+      : total.cameras === 0
+        ? t.noCameras
+        : total.due === 0
+          ? t.quiet(total.cameras)
+          : t.allRecording(total.recording);
+  const rank: Record<Level, number> = { bad: 0, late: 1, unknown: 2, good: 3, off: 4 };
+  const sites = fleet.sites
+    .map((site) => ({ site, level: siteLevel(site, needs) }))
+    .sort((a, b) => rank[a.level] - rank[b.level] || a.site.name.localeCompare(b.site.name));
+  const lists = {
+    all: sites,
+    needs: sites.filter((s) => s.level === "bad" || s.level === "unknown"),
+    late: sites.filter((s) => s.level === "late"),
+  };
+  return (
+    <>
+      <h1 data-testid="answer">{answer}</h1>
+      <p className="mute sum">
+        {t.sites(total.sites)} · {t.agents(total.agents)} · {t.cameras(total.cameras)} ·{" "}
+        <b>{t.recording(total.recording)}</b> · {t.gapsToday(total.gaps, length(total.gap_ms, language))}
+        {needs.length > 0 && ` · ${t.else}`}
+      </p>
+      {needs.length > 0 && (
+        <section aria-label={t.needsHead}>
+          <ul className="card needs">
+            {needs.slice(0, 50).map((need) => (
+              <NeedItem key={need.key} need={need} now={now} />
+            ))}
+          </ul>
+        </section>
+      )}
+      <h2>{t.sitesHead}</h2>
+      <Chips
+        value={filter}
+        onChange={setFilter}
+        options={[
+          ["all", t.filterAll(lists.all.length)],
+          ["needs", t.filterNeeds(lists.needs.length)],
+          ["late", t.filterLate(lists.late.length)],
+        ]}
+      />
+      {lists[filter].length === 0 && <p className="mute pad-s">{t.filterNone}</p>}
+      <div className="wall">
+        {lists[filter].map(({ site, level }) => (
+          <Cell key={site.id} site={site} level={level} now={now} />
+        ))}
+      </div>
+    </>
+  );
+}
+
+function NeedItem({ need, now }: { need: Need; now: number }) {
+  const text = useText();
+  const zone = useZone(need.site.time_zone);
+  const words = useNeedWords(need, now, zone);
+  const [, go] = useLocation();
+  const seen = need.camera
+    ? [need.camera.id]
+    : need.site.cameras.filter((c) => c.agent === need.agent?.id).map((c) => c.id);
+  return (
+    <li className={`need ${need.level}`}>
+      <span className="need-shape">
+        <Shape level={need.level} />
+      </span>
+      <div className="need-who">
+        <Link href={words.path} className="plain">
+          <b>{words.who}</b>
+        </Link>
+        <div className="mute">{words.what}</div>
+      </div>
+      <div className="need-why mute s">{words.why}</div>
+      <div className="need-strip">
+        {seen.length > 0 && (
+          <DayStrip cameras={seen} zone={zone} label={text.fleet.stripLabel(words.who)} now={now} height={14} />
+        )}
+      </div>
+      <div className="need-cost s">{words.cost}</div>
+      <Button className="need-open" variant="default" data-need onClick={() => go(words.path)}>
+        {text.fleet.open}
+      </Button>
+    </li>
+  );
+}
+
+function Cell({ site, level, now }: { site: Site; level: Level; now: number }) {
+  const text = useText();
+  const zone = useZone(site.time_zone);
+  return (
+    <Link href={`/sites/${site.id}`} className={`cell ${level}`} data-testid="site-cell">
+      <span className="cell-name">
+        {(level === "bad" || level === "late" || level === "unknown") && <Shape level={level} />}
+        <span className="ellipsis">{site.name}</span>
+      </span>
+      <span className="s faint">{text.fleet.cams(site.cameras.length)}</span>
+      <DayStrip
+        cameras={site.cameras.map((c) => c.id)}
+        zone={zone}
+        label={text.fleet.stripLabel(site.name)}
+        now={now}
+        height={10}
+      />
+    </Link>
+  );
+}
+
+/** The last 24 hours of some cameras as one strip, fetched once it is in sight. */
+export function DayStrip(props: { cameras: string[]; zone: string; label: string; now: number; height: number }) {
+  const { cameras, zone, label, now, height } = props;
+  const box = useRef<HTMLSpanElement>(null);
+  const [seen, setSeen] = useState(false);
+  useEffect(() => {
+    const element = box.current;
+    if (!element || seen) return;
+    const watch = new IntersectionObserver(([entry]) => entry?.isIntersecting && setSeen(true), {
+      rootMargin: "200px",
+    });
+    watch.observe(element);
+    return () => watch.disconnect();
+  }, [seen]);
+  return (
+    <span ref={box} className="day-strip" style={{ height }}>
+      {seen && <Fetched {...{ cameras, zone, label, now, height }} />}
+    </span>
+  );
+}
+
+function Fetched({
+  cameras,
+  zone,
+  label,
+  now,
+  height,
+}: {
+  cameras: string[];
+  zone: string;
+  label: string;
+  now: number;
+  height: number;
+}) {
+  // The bounds move every quarter of an hour, so that the same question is asked again and answered from the cache.
+  const to = Math.ceil(now / quarter) * quarter;
+  const from = to - day;
+  const asked = useTimelines(cameras, from, to);
+  const lanes = asked.map((a) => a.data ?? noLane);
+  if (asked.some((a) => a.isPending)) return <span className="bone" style={{ height, display: "block" }} />;
+  return <Strip lanes={lanes} from={from} to={to} now={now} zone={zone} label={label} height={height} quiet />;
+}
+
+/** `n` steps through what needs a person. */
+function useNextNeed() {
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (event.key !== "n" || isTyping(event.target) || event.ctrlKey || event.metaKey) return;
+      const all = Array.from(document.querySelectorAll<HTMLElement>("[data-need]"));
+      const at = all.indexOf(document.activeElement as HTMLElement);
+      all[(at + 1) % all.length]?.focus();
+    };
+    window.addEventListener("keydown", onKey);
+    return () => window.removeEventListener("keydown", onKey);
+  }, []);
+}

@@ -1,0 +1,3 @@
+export default function RequestPage(_: { id?: string; agent?: string }) {
+  return null;
+}

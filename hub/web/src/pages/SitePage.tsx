@@ -1,0 +1,3 @@
+export default function SitePage(_: { id?: string; agent?: string }) {
+  return null;
+}
