@@ -3,7 +3,7 @@
 //! The encoder is VisualOn's (voaacenc, Apache-2.0, in Debian's gstreamer1.0-plugins-bad): no GPL and no non-free
 //! package. It works at the camera's own sample rate, so one tick stays one sample. GStreamer's times are not used: frame
 //! `k` of an unbroken run stands for samples from `1024 k - DELAY` of that run. A hole in the samples ends the run and
-//! begins another; nothing is filled in.
+//! begins another; nothing is filled in, and frames of two runs never overlap.
 
 use std::io::{BufReader, Stdin};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,8 +27,8 @@ const WAITING: u64 = 16_000;
 const TOLERANCE_MS: i64 = 60;
 
 pub(super) fn run(task: AudioTask, mut input: BufReader<Stdin>, out: &Out) -> Result<(), Failure> {
+    let frames = Arc::new(Mutex::new(Frames { described: false, free: i64::MIN, index: 0, base: 0, lost: 0, end: 0 }));
     let mut run: Option<Run> = None;
-    let mut first = true;
     loop {
         let frame = match Frame::read_from(&mut input) {
             Ok(Some(frame)) if frame.kind == Kind::Unit => frame,
@@ -43,17 +43,49 @@ pub(super) fn run(task: AudioTask, mut input: BufReader<Stdin>, out: &Out) -> Re
         let goes_on = run.as_mut().is_some_and(|r| r.place.takes(frame.ticks, samples, frame.lost, task.rate));
         if !goes_on {
             if let Some(over) = run.take() {
-                over.finish()?;
+                over.finish(task, &frames)?;
             }
-            let place = Place { next: frame.ticks + samples };
-            run = Some(Run::start(task, frame.ticks, frame.lost, place, first, out.clone())?);
-            first = false;
+            frames.lock().unwrap_or_else(PoisonError::into_inner).begin(frame.ticks, frame.lost);
+            run = Some(Run::start(task, Place { next: frame.ticks + samples }, frames.clone(), out.clone())?);
         }
         if let Some(run) = &run {
             run.push(frame.payload)?;
         }
     }
-    run.map_or(Ok(()), Run::finish)
+    run.map_or(Ok(()), |over| over.finish(task, &frames))
+}
+
+/// Where the frames of all runs have got to, and which are given out.
+#[derive(Debug)]
+struct Frames {
+    /// Whether the track has been described.
+    described: bool,
+    /// No frame may begin before this: the end of the last one given out.
+    free: i64,
+    /// Of this run: its next frame, its first sample, what was lost before it, and once that is known its end.
+    index: i64,
+    base: i64,
+    lost: u32,
+    end: i64,
+}
+
+impl Frames {
+    fn begin(&mut self, base: i64, lost: u32) {
+        let lost = self.lost + lost;
+        *self = Self { index: 0, base, lost, end: i64::MAX, ..*self };
+    }
+
+    /// When the next frame out of the encoder begins, and what was lost before it; `None` when it stands only for what
+    /// was before the run or behind it, or lies in the run before.
+    fn next(&mut self) -> Option<(i64, u32)> {
+        let ticks = self.base + self.index * FRAME_SAMPLES - DELAY;
+        self.index += 1;
+        let given = ticks + FRAME_SAMPLES > self.base && ticks < self.end && ticks >= self.free;
+        given.then(|| {
+            self.free = ticks + FRAME_SAMPLES;
+            (ticks, std::mem::take(&mut self.lost))
+        })
+    }
 }
 
 /// Where the samples of a run have got to.
@@ -79,7 +111,7 @@ struct Run {
 }
 
 impl Run {
-    fn start(task: AudioTask, base: i64, lost: u32, place: Place, first: bool, out: Out) -> Result<Self, Failure> {
+    fn start(task: AudioTask, place: Place, frames: Arc<Mutex<Frames>>, out: Out) -> Result<Self, Failure> {
         let (decoder, format) = match task.law {
             Law::A => ("alawdec", "audio/x-alaw"),
             Law::Mu => ("mulawdec", "audio/x-mulaw"),
@@ -99,7 +131,7 @@ impl Run {
             .field("channels", i32::from(task.channels.max(1)))
             .build();
         source.set_caps(Some(&caps));
-        frames_out(&encode::app_sink(&pipeline)?, task, base, lost, first, out);
+        frames_out(&encode::app_sink(&pipeline)?, task, frames, out);
         pipeline
             .set_state(gst::State::Playing)
             .map_err(|_| fail(FailureKind::Unsupported, format!("no AAC can be made at {} samples a second", task.rate)))?;
@@ -113,8 +145,15 @@ impl Run {
             .map_err(|e| fail(FailureKind::Broken, format!("the AAC encoder takes no more: {e}")))
     }
 
-    /// Lets the encoder give out what it still holds.
-    fn finish(self) -> Result<(), Failure> {
+    /// Pushes the last samples through the encoder, which keeps at its end what it has not filled a frame with.
+    fn finish(self, task: AudioTask, frames: &Mutex<Frames>) -> Result<(), Failure> {
+        frames.lock().unwrap_or_else(PoisonError::into_inner).end = self.place.next;
+        let silence = match task.law {
+            Law::A => 0xd5,
+            Law::Mu => 0xff,
+        };
+        let samples = usize::try_from(DELAY + 2 * FRAME_SAMPLES).unwrap_or(0);
+        self.push(vec![silence; samples * usize::from(task.channels.max(1))])?;
         let Self { pipeline, source, place: _ } = self;
         source.end_of_stream().map_err(|e| fail(FailureKind::Broken, e.to_string()))?;
         match encode::play(&pipeline) {
@@ -124,26 +163,21 @@ impl Run {
     }
 }
 
-fn frames_out(sink: &gst_app::AppSink, task: AudioTask, base: i64, lost: u32, first: bool, out: Out) {
-    let state = Arc::new(Mutex::new((0_i64, lost, first)));
+fn frames_out(sink: &gst_app::AppSink, task: AudioTask, frames: Arc<Mutex<Frames>>, out: Out) {
     sink.set_callbacks(
         gst_app::AppSinkCallbacks::builder()
             .new_sample(move |sink| {
                 let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
                 let Some(buffer) = sample.buffer() else { return Ok(gst::FlowSuccess::Ok) };
                 let map = buffer.map_readable().map_err(|_| gst::FlowError::Error)?;
-                let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-                let (index, lost, first) = &mut *state;
-                if std::mem::take(first) {
+                let mut frames = frames.lock().unwrap_or_else(PoisonError::into_inner);
+                if !std::mem::replace(&mut frames.described, true) {
                     let config = sample.caps().and_then(config).unwrap_or_default();
                     let track = Track::Aac { rate: task.rate, channels: task.channels.max(1), config, encoded_here: true };
                     out.send(Frame::track(0, &track).map_err(|_| gst::FlowError::Error)?);
                 }
-                let ticks = base + *index * FRAME_SAMPLES - DELAY;
-                *index += 1;
-                // A frame that stands only for what was before the first sample is not part of the recording.
-                if ticks + FRAME_SAMPLES > base {
-                    out.send(Frame { lost: std::mem::take(lost), ..Frame::unit(0, ticks, map.to_vec()) });
+                if let Some((ticks, lost)) = frames.next() {
+                    out.send(Frame { lost, ..Frame::unit(0, ticks, map.to_vec()) });
                 }
                 Ok(gst::FlowSuccess::Ok)
             })
@@ -161,6 +195,18 @@ fn config(caps: &gst::CapsRef) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn frames_of_two_runs_never_overlap_and_end_with_their_samples() {
+        let mut frames = Frames { described: true, free: i64::MIN, index: 0, base: 0, lost: 0, end: 0 };
+        frames.begin(10_000, 0);
+        frames.end = 12_000;
+        let first: Vec<_> = (0..8).filter_map(|_| frames.next()).map(|(t, _)| t).collect();
+        assert_eq!(first, [9_424, 10_448, 11_472]);
+        frames.begin(12_160, 1);
+        let second: Vec<_> = (0..4).filter_map(|_| frames.next()).collect();
+        assert_eq!(second, [(12_608, 1), (13_632, 0)]);
+    }
 
     #[test]
     fn loosely_counted_packets_go_on_and_a_hole_does_not() {
