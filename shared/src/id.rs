@@ -102,6 +102,8 @@ id!(/// One look at footage by one person, journaled before the first byte.
     ViewId, "view");
 id!(/// One life of an agent's outbox.
     OutboxEpoch, "outbox epoch");
+id!(/// One life of a recorder process. Also names its log and its socket.
+    RecorderId, "recorder");
 
 /// Which stream of a camera.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -1,1 +1,6 @@
-//! The wall between the processes: plan down, wake-ups up, over a Unix socket.
+//! The wall between the processes: the recorder's life, its plan down, wake-ups up, over a Unix socket.
+//!
+//! Belongs here: what is said over the socket ([`protocol`]), the plan and where it is kept.
+//! Does not: recording itself (`record`), the camera (`camera`), what the agent does with what it hears.
+
+pub mod protocol;

@@ -3,7 +3,10 @@
 use super::prelude::*;
 
 pub(super) fn routes() -> Routes {
-    Routes::default().at(__path_agent, agent).at(__path_agent_health, agent_health).at(__path_revoke_agent, revoke_agent)
+    Routes::default()
+        .at(__path_agent, agent)
+        .at(__path_agent_health, agent_health)
+        .at(__path_revoke_agent, revoke_agent)
 }
 
 /// One agent in full.
@@ -18,7 +21,12 @@ pub async fn agent(_: Person, _: State<Office>, _: Named<AgentId>) -> Result<Jso
 #[utoipa::path(get, path = "/api/v1/agents/{id}/health", tag = "agents",
     params(("id" = String, Path), Range),
     responses((status = 200, body = HealthSeries), (status = "4XX", body = Failure)))]
-pub async fn agent_health(_: Person, _: State<Office>, _: Asked<Range>, _: Named<AgentId>) -> Result<Json<HealthSeries>, Fail> {
+pub async fn agent_health(
+    _: Person,
+    _: State<Office>,
+    _: Asked<Range>,
+    _: Named<AgentId>,
+) -> Result<Json<HealthSeries>, Fail> {
     Err(Fail::unbuilt())
 }
 

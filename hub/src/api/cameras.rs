@@ -3,7 +3,10 @@
 use super::prelude::*;
 
 pub(super) fn routes() -> Routes {
-    Routes::default().at(__path_add_camera, add_camera).at(__path_camera, camera).at(__path_change_camera, change_camera)
+    Routes::default()
+        .at(__path_add_camera, add_camera)
+        .at(__path_camera, camera)
+        .at(__path_change_camera, change_camera)
 }
 
 /// Adds a camera to an agent.
@@ -11,7 +14,12 @@ pub(super) fn routes() -> Routes {
     params(("id" = String, Path)),
     request_body = AddCamera,
     responses((status = 201, body = CameraDetail), (status = "4XX", body = Failure)))]
-pub async fn add_camera(_: Admin, _: State<Office>, _: Named<AgentId>, _: Body<AddCamera>) -> Result<Json<CameraDetail>, Fail> {
+pub async fn add_camera(
+    _: Admin,
+    _: State<Office>,
+    _: Named<AgentId>,
+    _: Body<AddCamera>,
+) -> Result<Json<CameraDetail>, Fail> {
     Err(Fail::unbuilt())
 }
 
@@ -28,6 +36,11 @@ pub async fn camera(_: Person, _: State<Office>, _: Named<CameraId>) -> Result<J
     params(("id" = String, Path)),
     request_body = ChangeCamera,
     responses((status = 200, body = CameraDetail), (status = "4XX", body = Failure)))]
-pub async fn change_camera(_: Admin, _: State<Office>, _: Named<CameraId>, _: Body<ChangeCamera>) -> Result<Json<CameraDetail>, Fail> {
+pub async fn change_camera(
+    _: Admin,
+    _: State<Office>,
+    _: Named<CameraId>,
+    _: Body<ChangeCamera>,
+) -> Result<Json<CameraDetail>, Fail> {
     Err(Fail::unbuilt())
 }

@@ -22,12 +22,7 @@ pub struct Fail {
 
 impl Fail {
     #[must_use]
-    pub fn new(
-        status: StatusCode,
-        code: &'static str,
-        message: impl Into<String>,
-        next: impl Into<String>,
-    ) -> Self {
+    pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>, next: impl Into<String>) -> Self {
         Self { status, code, message: message.into(), next: next.into(), retry_after_s: None }
     }
 

@@ -33,9 +33,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
                 "the body is larger than any request of ours",
                 "send less",
             )),
-            Err(refused) => {
-                Err(Fail::bad("malformed", refused.body_text(), "compare it with /api/v1/openapi.json"))
-            }
+            Err(refused) => Err(Fail::bad("malformed", refused.body_text(), "compare it with /api/v1/openapi.json")),
         }
     }
 }
@@ -48,7 +46,10 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Named<T
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Fail> {
         // An id that cannot be read names nothing, which is what 404 says.
-        Path::<T>::from_request_parts(parts, state).await.map(|Path(named)| Self(named)).map_err(|_| Fail::not_found("thing"))
+        Path::<T>::from_request_parts(parts, state)
+            .await
+            .map(|Path(named)| Self(named))
+            .map_err(|_| Fail::not_found("thing"))
     }
 }
 

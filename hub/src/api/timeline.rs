@@ -10,6 +10,11 @@ pub(super) fn routes() -> Routes {
 #[utoipa::path(get, path = "/api/v1/cameras/{id}/timeline", tag = "timeline",
     params(("id" = String, Path), TimelineQuery),
     responses((status = 200, body = Timeline), (status = "4XX", body = Failure)))]
-pub async fn timeline(_: Person, _: State<Office>, _: Asked<TimelineQuery>, _: Named<CameraId>) -> Result<Json<Timeline>, Fail> {
+pub async fn timeline(
+    _: Person,
+    _: State<Office>,
+    _: Asked<TimelineQuery>,
+    _: Named<CameraId>,
+) -> Result<Json<Timeline>, Fail> {
     Err(Fail::unbuilt())
 }

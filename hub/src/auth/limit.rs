@@ -65,7 +65,8 @@ impl Limit {
     /// # Errors
     /// The seconds to wait; then nothing was counted and nothing must be tried.
     pub fn try_now(&mut self, tryers: &[Tryer], now: WallMs) -> Result<(), u32> {
-        let wait_ms = tryers.iter().filter_map(|t| self.tries.get(t)).map(|t| t.free_at_ms.since(now)).max().unwrap_or(0);
+        let wait_ms =
+            tryers.iter().filter_map(|t| self.tries.get(t)).map(|t| t.free_at_ms.since(now)).max().unwrap_or(0);
         if wait_ms > 0 {
             return Err(u32::try_from(wait_ms.min(LONGEST_WAIT_MS) / 1000 + 1).unwrap_or(u32::MAX));
         }
@@ -95,7 +96,8 @@ impl Limit {
         }
         self.tries.retain(|_, t| now.since(t.last_ms) <= FORGET_MS);
         if self.tries.len() >= MOST_KEYS
-            && let Some(soonest) = self.tries.iter().min_by_key(|(_, t)| (t.free_at_ms, t.last_ms)).map(|(k, _)| k.clone())
+            && let Some(soonest) =
+                self.tries.iter().min_by_key(|(_, t)| (t.free_at_ms, t.last_ms)).map(|(k, _)| k.clone())
         {
             self.tries.remove(&soonest);
         }

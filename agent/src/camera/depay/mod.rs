@@ -29,7 +29,9 @@ pub struct Packet<'a> {
 pub enum DepayError {
     #[error("rtp payload of {len} bytes is too short for {what}")]
     Short { len: usize, what: &'static str },
-    #[error("rtp payload type {kind} is not one of the non-interleaved mode; set the camera to packetization-mode 0 or 1")]
+    #[error(
+        "rtp payload type {kind} is not one of the non-interleaved mode; set the camera to packetization-mode 0 or 1"
+    )]
     Interleaved { kind: u8 },
     #[error("a fragment of a NAL unit arrived without its beginning")]
     Headless,

@@ -6,11 +6,7 @@
 use super::nal;
 use super::{ACCESS_UNIT_LIMIT, DepayError, Packet};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Codec {
-    H264,
-    H265,
-}
+pub use farwatch_shared::media::nal::Codec;
 
 /// The NAL units of one picture, in the order and with the bytes the camera sent.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -22,9 +22,7 @@ fn parameter_sets_and_sei_stay_where_the_camera_put_them() {
     assert!(push(&mut d, &[0x7c, 0x85, 0x88, 1], 10, false).is_empty());
     assert!(push(&mut d, &[0x7c, 0x05, 2], 10, false).is_empty());
     let units = push(&mut d, &[0x7c, 0x45, 3], 10, true);
-    let data = [
-        0, 0, 0, 2, 0x67, 1, 0, 0, 0, 2, 0x68, 2, 0, 0, 0, 2, 0x06, 5, 0, 0, 0, 5, 0x65, 0x88, 1, 2, 3,
-    ];
+    let data = [0, 0, 0, 2, 0x67, 1, 0, 0, 0, 2, 0x68, 2, 0, 0, 0, 2, 0x06, 5, 0, 0, 0, 5, 0x65, 0x88, 1, 2, 3];
     assert_eq!(units, vec![Unit { ticks: 10, data: data.to_vec(), lost: 0 }]);
 }
 
@@ -99,7 +97,8 @@ fn an_annex_b_stream_hidden_in_one_unit_comes_apart() {
 #[test]
 fn no_payload_makes_it_panic() {
     use proptest::prelude::*;
-    let packets = prop::collection::vec((prop::collection::vec(any::<u8>(), 0..24), 0i64..3, any::<bool>(), 0u16..2), 0..40);
+    let packets =
+        prop::collection::vec((prop::collection::vec(any::<u8>(), 0..24), 0i64..3, any::<bool>(), 0u16..2), 0..40);
     proptest!(|(packets in packets, hevc in any::<bool>())| {
         let mut d = Depacketizer::new(if hevc { Codec::H265 } else { Codec::H264 });
         for (payload, ticks, mark, lost) in &packets {
