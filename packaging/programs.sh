@@ -147,7 +147,7 @@ start_camera() {
         launch camera sh -c 'exec "$0" "$@" >'"'$folder/ready.json'" "$programs/farwatch-test-camera" \
             --listen "127.0.0.1:$port" --mounts 1 --user viewer --password-file "$folder/password"
     fi
-    wait_for "the simulated camera" 30 test -s "$folder/ready.json"
+    wait_for "the simulated camera" 120 test -s "$folder/ready.json"
 }
 
 camera_address() { json rtsp <"$data/camera/ready.json"; }
