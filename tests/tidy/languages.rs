@@ -1,60 +1,63 @@
-//! The page speaks English and Chinese: both must have every key, and no key may be empty.
-
-use std::collections::BTreeMap;
+//! The page speaks English and Chinese: every word it shows stands in `hub/web/src/text`, in both.
+//!
+//! Belongs here: finding words written anywhere else (`time` formats dates and may say year and day). Does not: whether the two catalogues have the same keys, which
+//! the compiler and `text.test.ts` keep.
 
 use crate::tree::{Offence, Source, Tree};
 
-/// The two catalogues lie side by side as `en.json` and `zh.json`, nested objects of strings.
-pub fn parity(tree: &Tree) -> Vec<Offence> {
+/// Attributes whose value a person reads or hears.
+const SPOKEN: &[&str] = &["label=\"", "title=\"", "placeholder=\"", "alt=\"", "description=\"", "aria-description=\""];
+
+pub fn words_outside_the_catalogues(tree: &Tree) -> Vec<Offence> {
+    let page = |source: &&Source| {
+        let path = source.path.strip_prefix("hub/web/src/");
+        path.is_some_and(|path| {
+            !path.starts_with("text/")
+                && !path.starts_with("time/")
+                && !path.contains(".test.")
+                && !path.starts_with("api/schema")
+        })
+    };
     let mut offences = Vec::new();
-    for english in tree
-        .sources
-        .iter()
-        .filter(|source| source.path.starts_with("hub/web/src/") && source.path.ends_with("/en.json"))
-    {
-        let path = english.path.replace("/en.json", "/zh.json");
-        let Some(chinese) = tree.get(&path) else {
-            offences.push(english.offence(1, format!("has no {path} beside it")));
-            continue;
-        };
-        let (ours, theirs) = (keys(english), keys(chinese));
-        offences.extend(missing(english, &ours, chinese, &theirs));
-        offences.extend(missing(chinese, &theirs, english, &ours));
+    for source in tree.sources.iter().filter(page) {
+        for (number, line) in source.lines() {
+            // The switch names each language in itself.
+            let names_languages = line.contains("中文") && source.path.ends_with("/Shell.tsx");
+            if line.chars().any(is_chinese) && !names_languages {
+                offences.push(source.offence(number, "holds Chinese words; they belong in text/zh.ts"));
+            }
+            if source.path.ends_with(".tsx") && SPOKEN.iter().any(|attribute| has_words_after(line, attribute)) {
+                offences.push(source.offence(number, "says words in an attribute; they belong in text/"));
+            }
+            if source.path.ends_with(".tsx") && has_words_between_tags(line) {
+                offences.push(source.offence(number, "says words between tags; they belong in text/"));
+            }
+        }
     }
     offences
 }
 
-fn missing(
-    from: &Source,
-    have: &BTreeMap<String, String>,
-    other: &Source,
-    wanted: &BTreeMap<String, String>,
-) -> Vec<Offence> {
-    let absent = wanted.keys().filter(|key| !have.contains_key(*key));
-    let empty = have.iter().filter(|(_, text)| text.trim().is_empty()).map(|(key, _)| key);
-    absent
-        .map(|key| from.offence(1, format!("lacks {key}, which {} has", other.path)))
-        .chain(empty.map(|key| from.offence(1, format!("{key} is empty"))))
-        .collect()
+fn is_chinese(c: char) -> bool {
+    ('\u{4e00}'..='\u{9fff}').contains(&c)
 }
 
-fn keys(source: &Source) -> BTreeMap<String, String> {
-    let value = serde_json::from_str(&source.text).unwrap_or_else(|e| panic!("{}: {e}", source.path));
-    let mut keys = BTreeMap::new();
-    collect("", &value, &mut keys);
-    keys
+fn has_words_after(line: &str, attribute: &str) -> bool {
+    line.match_indices(attribute).any(|(at, _)| {
+        let value = line[at + attribute.len()..].split('"').next().unwrap_or_default();
+        is_words(value)
+    })
 }
 
-fn collect(prefix: &str, value: &serde_json::Value, keys: &mut BTreeMap<String, String>) {
-    match value {
-        serde_json::Value::Object(fields) => {
-            for (name, field) in fields {
-                let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
-                collect(&path, field, keys);
-            }
-        }
-        other => {
-            keys.insert(prefix.to_owned(), other.as_str().map_or_else(|| other.to_string(), ToOwned::to_owned));
-        }
-    }
+/// `<b>Some words</b>`, all on one line and without an expression in braces.
+fn has_words_between_tags(line: &str) -> bool {
+    line.match_indices("</").any(|(end, _)| {
+        let Some(start) = line[..end].rfind('>') else { return false };
+        let inside = &line[start + 1..end];
+        !inside.contains(['{', '}', '=', ';']) && !line[..start].ends_with('=') && is_words(inside)
+    })
+}
+
+/// At least one word of three letters; shorter ones are signs and units.
+fn is_words(text: &str) -> bool {
+    text.split(|c: char| !c.is_alphabetic()).any(|word| word.len() >= 3)
 }

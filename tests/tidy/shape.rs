@@ -45,8 +45,13 @@ pub fn openings(tree: &Tree) -> Vec<Offence> {
 }
 
 pub fn lengths(tree: &Tree) -> Vec<Offence> {
-    let data =
-        |source: &Source| source.is_generated() || source.path.ends_with(".json") || source.path.ends_with(".svg");
+    // Data is as long as it is: catalogues of words too, which are read by key and not from top to bottom.
+    let data = |source: &Source| {
+        source.is_generated()
+            || source.path.ends_with(".json")
+            || source.path.ends_with(".svg")
+            || source.path.starts_with("hub/web/src/text/")
+    };
     tree.sources
         .iter()
         .filter(|source| !data(source))
