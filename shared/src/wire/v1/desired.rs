@@ -116,10 +116,35 @@ fn yes() -> bool {
 
 /// What a camera credential is bound to: it opens only for this camera at this host and port.
 ///
-/// `host` is the URL's authority without user info, lower case, e.g. `10.0.0.9:554`.
+/// `host` is what [`credential_host`] says of the main stream's URL, e.g. `10.0.0.9:554`.
 #[must_use]
 pub fn credential_binding(camera: CameraId, host: &str) -> Vec<u8> {
     format!("farwatch camera credential v1|{camera}|{}", host.to_ascii_lowercase()).into_bytes()
+}
+
+/// `host:port` of a camera URL, lower case, without user info; the scheme's port when the URL names none (rtsp 554,
+/// rtsps 322, http 80, https 443). Browser, hub and agent all bind by this, so `rtsp://cam` and `rtsp://CAM:554` agree.
+///
+/// `None` for a URL without a host, such as `v4l2:///dev/video0`.
+#[must_use]
+pub fn credential_host(url: &str) -> Option<String> {
+    let (scheme, rest) = url.trim().split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let host = authority.rsplit('@').next()?.to_ascii_lowercase();
+    // The colons of an IPv6 address are inside brackets.
+    let named = host.rfind(':').is_some_and(|colon| host.rfind(']').is_none_or(|bracket| bracket < colon));
+    let port = match scheme.to_ascii_lowercase().as_str() {
+        "rtsp" => 554,
+        "rtsps" => 322,
+        "http" => 80,
+        "https" => 443,
+        _ => 0,
+    };
+    match () {
+        () if host.is_empty() => None,
+        () if named || port == 0 => Some(host),
+        () => Some(format!("{host}:{port}")),
+    }
 }
 
 /// How long footage is kept, per camera.
@@ -165,4 +190,23 @@ pub struct HubAddress {
     pub host: String,
     pub mqtt_port: u16,
     pub https_port: u16,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_credential_is_bound_to_one_spelling_of_its_host() {
+        let host = |url: &str| credential_host(url).unwrap_or_default();
+        for same in ["rtsp://cam.local/x", "rtsp://CAM.local:554", "RTSP://user:p%40@cam.local/x?y", " rtsp://cam.local "] {
+            assert_eq!(host(same), "cam.local:554", "{same}");
+        }
+        assert_eq!(host("rtsps://cam.local/x"), "cam.local:322");
+        assert_eq!(host("rtsp://[FE80::1]/x"), "[fe80::1]:554");
+        assert_eq!(host("rtsp://[fe80::1]:8554/x"), "[fe80::1]:8554");
+        assert_eq!(host("udp://239.0.0.1:5000"), "239.0.0.1:5000");
+        assert_eq!(credential_host("v4l2:///dev/video0"), None);
+        assert_eq!(credential_host("cam.local"), None);
+    }
 }
