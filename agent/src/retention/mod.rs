@@ -1,1 +1,10 @@
-//! Which footage goes, decided purely, removed safely.
+//! Deletes footage the site no longer has to keep.
+//!
+//! Belongs here: choosing what goes (`plan`, pure), removing it safely (`sweep`).
+//! Does not: what a policy means (it travels in the desired state), how files are named (`vault`), what the recorder does when
+//! the disk is about to be full and nobody answers (`recorder`).
+//! Wakes on: new desired state, every 60 s.
+
+mod plan;
+
+pub use plan::{Candidate, Deletion, Hold, Now, Outcome, Rule, Space, Why, plan};
