@@ -1,0 +1,365 @@
+//! The catalog over its database: one open block per stream in memory, the others as rows. Used by one thread.
+
+use std::collections::BTreeMap;
+
+use farwatch_shared::id::{CameraId, SegmentId, StreamName};
+use farwatch_shared::size::ByteSize;
+use farwatch_shared::time::{DAY_MS, Span, WallMs};
+use serde::{Deserialize, Serialize};
+use tracing::warn;
+
+use super::block::{BLOCK_MS, Block, BlockKey, Entry, StreamKey, block_number};
+use crate::ledger::follow::Cursors;
+use crate::store::{Batch, Db, StoreError, frame, unframe};
+
+const META: &[u8] = b"m";
+const VERSION: u8 = 1;
+/// A segment may last 5 minutes and a little: it overlaps a range whose first block is later than its own.
+const LOOK_BACK_MS: i64 = BLOCK_MS;
+
+/// What is kept beside the blocks, in one row.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Meta {
+    /// How far the recorders' logs were read.
+    pub cursors: Cursors,
+    pub gaps: Vec<(CameraId, StreamName, GapFigures)>,
+}
+
+/// Holes of a stream, in figures.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GapFigures {
+    /// Day since 1970 (UTC) the counts are for.
+    pub day: i64,
+    pub today: u32,
+    pub today_ms: u64,
+    /// End of the last hole.
+    pub last_end_ms: WallMs,
+}
+
+impl GapFigures {
+    /// Counts a hole, or the next piece of the present one.
+    pub fn add(&mut self, gap: Span) {
+        let day_of = |at: WallMs| at.0.div_euclid(DAY_MS);
+        let day = day_of(gap.end_ms);
+        if day > self.day {
+            *self = Self { day, today: 0, today_ms: 0, last_end_ms: self.last_end_ms };
+        }
+        if day == self.day {
+            // A long hole is ledgered piece by piece: each piece begins where the one before ended.
+            if gap.start_ms != self.last_end_ms || self.today == 0 {
+                self.today = self.today.saturating_add(1);
+            }
+            let since = gap.start_ms.max(WallMs(day * DAY_MS));
+            self.today_ms = self.today_ms.saturating_add(u64::try_from(gap.end_ms.since(since)).unwrap_or(0));
+        }
+        self.last_end_ms = self.last_end_ms.max(gap.end_ms);
+    }
+
+    /// The figures as of a day: yesterday's count is not today's.
+    #[must_use]
+    pub fn on(&self, now: WallMs) -> Self {
+        if now.0.div_euclid(DAY_MS) == self.day { *self } else { Self { today: 0, today_ms: 0, ..*self } }
+    }
+}
+
+/// A stream's footage in figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    pub segments: u64,
+    pub bytes: ByteSize,
+    pub oldest_ms: Option<WallMs>,
+    /// End of the newest closed segment.
+    pub newest_end_ms: Option<WallMs>,
+    pub gaps: GapFigures,
+}
+
+pub struct Index {
+    db: Db,
+    open: BTreeMap<StreamKey, (Block, Dirty)>,
+    totals: BTreeMap<StreamKey, Totals>,
+    pub meta: Meta,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Dirty {
+    Yes,
+    No,
+}
+
+/// Rows that could not be read; their footage must be looked up in the vault again.
+pub type Damaged = Vec<BlockKey>;
+
+impl Index {
+    /// Reads every block once for the totals. Damaged rows are removed and named.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn load(db: Db) -> Result<(Self, Damaged), StoreError> {
+        let meta = db.get(META)?.and_then(|row| serde_json::from_slice(unframe(VERSION, &row).ok()?).ok());
+        let meta: Meta = meta.unwrap_or_default();
+        let mut index = Self { db, open: BTreeMap::new(), totals: BTreeMap::new(), meta };
+        let mut damaged = Vec::new();
+        let (from, to) = BlockKey::all();
+        let mut batch = Batch::default();
+        for row in index.db.range(&from, &to) {
+            let (key, value) = row?;
+            let block = BlockKey::parse(&key).map(|k| (k, Block::decode(k, &value)));
+            match block {
+                Some((key, Ok(block))) => {
+                    let totals = index.totals.entry(key.stream).or_default();
+                    block.entries.iter().for_each(|entry| count(totals, entry));
+                }
+                Some((block_key, Err(error))) => {
+                    warn!(camera = %block_key.stream.camera, %error, "a row of the catalog is damaged");
+                    batch.remove(&key);
+                    damaged.push(block_key);
+                }
+                None => batch.remove(&key),
+            }
+        }
+        index.db.apply(batch)?;
+        for (camera, stream, gaps) in index.meta.gaps.clone() {
+            index.totals.entry(StreamKey { camera, stream }).or_default().gaps = gaps;
+        }
+        Ok((index, damaged))
+    }
+
+    /// Adds a segment, or replaces it when it is known.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn add(&mut self, entry: Entry) -> Result<(), StoreError> {
+        let key = entry.block();
+        let stream = key.stream;
+        if self.open.get(&stream).is_none_or(|(block, _)| block.key != key) {
+            self.put_away(stream)?;
+            let block = self.read_block(key)?.unwrap_or_else(|| Block::empty(key));
+            self.open.insert(stream, (block, Dirty::No));
+        }
+        let Some((block, dirty)) = self.open.get_mut(&stream) else { return Ok(()) };
+        *dirty = Dirty::Yes;
+        let before = block.insert(entry);
+        let totals = self.totals.entry(stream).or_default();
+        if let Some(before) = before {
+            uncount(totals, &before);
+        }
+        count(totals, &entry);
+        Ok(())
+    }
+
+    /// Forgets a segment that starts at a known time.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn remove(&mut self, segment: &SegmentId, start_ms: WallMs) -> Result<(), StoreError> {
+        let stream = StreamKey { camera: segment.camera, stream: segment.stream };
+        let key = BlockKey { stream, number: block_number(start_ms) };
+        let Some(mut block) = self.read_block(key)? else { return Ok(()) };
+        let Some(gone) = block.remove(segment) else { return Ok(()) };
+        let emptied = block.entries.is_empty();
+        if let Some((open, dirty)) = self.open.get_mut(&stream)
+            && open.key == key
+        {
+            (*open, *dirty) = (block, Dirty::Yes);
+        } else {
+            let mut batch = Batch::default();
+            if emptied {
+                batch.remove(&key.bytes());
+            } else {
+                batch.put(&key.bytes(), block.encode());
+            }
+            self.db.apply(batch)?;
+        }
+        let oldest = self.first_start(stream)?;
+        let totals = self.totals.entry(stream).or_default();
+        uncount(totals, &gone);
+        totals.oldest_ms = oldest;
+        Ok(())
+    }
+
+    fn first_start(&self, stream: StreamKey) -> Result<Option<WallMs>, StoreError> {
+        Ok(self.blocks(stream, 0, u32::MAX, 1)?.first().and_then(|b| b.entries.first()).map(|e| e.span.start_ms))
+    }
+
+    fn read_block(&self, key: BlockKey) -> Result<Option<Block>, StoreError> {
+        if let Some((block, _)) = self.open.get(&key.stream)
+            && block.key == key
+        {
+            return Ok(Some(block.clone()));
+        }
+        let row = self.db.get(&key.bytes())?;
+        Ok(row.and_then(|row| Block::decode(key, &row).ok()))
+    }
+
+    /// Up to `most` non-empty blocks of a stream, in order of time, the open one included.
+    fn blocks(&self, stream: StreamKey, from: u32, to: u32, most: usize) -> Result<Vec<Block>, StoreError> {
+        let mut blocks: BTreeMap<u32, Block> = BTreeMap::new();
+        let open = self.open.get(&stream).map(|(block, _)| block).filter(|b| (from..=to).contains(&b.key.number));
+        let end = BlockKey { stream, number: to }.bytes();
+        let end: Vec<u8> = end.into_iter().chain([0]).collect();
+        for row in self.db.range(&BlockKey { stream, number: from }.bytes(), &end) {
+            if blocks.len() >= most {
+                break;
+            }
+            let (key, value) = row?;
+            if let Some(key) = BlockKey::parse(&key)
+                && open.is_none_or(|o| o.key != key)
+                && let Ok(block) = Block::decode(key, &value)
+                && !block.entries.is_empty()
+            {
+                blocks.insert(key.number, block);
+            }
+        }
+        blocks.extend(open.filter(|b| !b.entries.is_empty()).map(|b| (b.key.number, b.clone())));
+        Ok(blocks.into_values().take(most).collect())
+    }
+
+    /// The segments of a stream that overlap a range, in order of time.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn overlapping(&self, stream: StreamKey, range: Span) -> Result<Vec<Entry>, StoreError> {
+        let from = block_number(range.start_ms.plus_ms(-LOOK_BACK_MS));
+        let blocks = self.blocks(stream, from, block_number(range.end_ms), usize::MAX)?;
+        Ok(blocks.into_iter().flat_map(|b| b.entries).filter(|e| e.span.overlaps(&range)).collect())
+    }
+
+    /// The oldest segments of a stream, from a time on: at least `most` when there are so many, never half a block.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn oldest(&self, stream: StreamKey, from: WallMs, most: usize) -> Result<Vec<Entry>, StoreError> {
+        let mut found = Vec::new();
+        let mut number = block_number(from);
+        while found.len() < most {
+            let blocks = self.blocks(stream, number, u32::MAX, 8)?;
+            let Some(last) = blocks.last().map(|b| b.key.number) else { break };
+            found.extend(blocks.into_iter().flat_map(|b| b.entries).filter(|e| e.span.start_ms >= from));
+            let Some(next) = last.checked_add(1) else { break };
+            number = next;
+        }
+        Ok(found)
+    }
+
+    /// Counts a hole.
+    pub fn gap(&mut self, stream: StreamKey, gap: Span) {
+        let totals = self.totals.entry(stream).or_default();
+        totals.gaps.add(gap);
+    }
+
+    #[must_use]
+    pub fn totals(&self) -> &BTreeMap<StreamKey, Totals> {
+        &self.totals
+    }
+
+    fn put_away(&mut self, stream: StreamKey) -> Result<(), StoreError> {
+        let Some((block, Dirty::Yes)) = self.open.remove(&stream) else { return Ok(()) };
+        let mut batch = Batch::default();
+        put_block(&mut batch, &block);
+        self.db.apply(batch)
+    }
+
+    /// Writes open blocks and cursors; durable on return.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn flush(&mut self) -> Result<(), StoreError> {
+        let mut batch = Batch::default();
+        for (block, dirty) in self.open.values_mut() {
+            if *dirty == Dirty::Yes {
+                put_block(&mut batch, block);
+                *dirty = Dirty::No;
+            }
+        }
+        self.meta.gaps = self.totals.iter().map(|(key, t)| (key.camera, key.stream, t.gaps)).collect();
+        batch.put(META, frame(VERSION, &serde_json::to_vec(&self.meta).unwrap_or_default()));
+        self.db.apply(batch)?;
+        self.db.durable()
+    }
+
+    /// # Errors
+    /// When the last writes cannot be made durable.
+    pub fn close(mut self) -> Result<(), StoreError> {
+        self.flush()?;
+        self.db.close()
+    }
+}
+
+fn put_block(batch: &mut Batch, block: &Block) {
+    if block.entries.is_empty() {
+        batch.remove(&block.key.bytes());
+    } else {
+        batch.put(&block.key.bytes(), block.encode());
+    }
+}
+
+fn count(totals: &mut Totals, entry: &Entry) {
+    totals.segments += 1;
+    totals.bytes = ByteSize(totals.bytes.0.saturating_add(entry.bytes.0));
+    totals.oldest_ms = Some(totals.oldest_ms.map_or(entry.span.start_ms, |o| o.min(entry.span.start_ms)));
+    totals.newest_end_ms = Some(totals.newest_end_ms.map_or(entry.span.end_ms, |n| n.max(entry.span.end_ms)));
+}
+
+fn uncount(totals: &mut Totals, entry: &Entry) {
+    totals.segments = totals.segments.saturating_sub(1);
+    totals.bytes = ByteSize(totals.bytes.0.saturating_sub(entry.bytes.0));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::block::tests::entry;
+    use farwatch_shared::time::Clock;
+
+    const T0: i64 = 1_800_000_000_000;
+
+    fn index(dir: &std::path::Path) -> Index {
+        let (db, _) = Db::open(dir, 1 << 20, &Clock::real()).unwrap();
+        let (index, damaged) = Index::load(db).unwrap();
+        assert!(damaged.is_empty());
+        index
+    }
+
+    // CAP-01
+    #[test]
+    fn segments_are_found_by_time_before_and_after_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let camera = CameraId::generate();
+        let stream = StreamKey { camera, stream: StreamName::Main };
+        let mut catalog = index(dir.path());
+        for n in 0..50 {
+            catalog.add(entry(camera, n, T0 + i64::from(n) * 60_000)).unwrap();
+        }
+        let range = Span { start_ms: WallMs(T0 + 9 * 60_000 + 59_999), end_ms: WallMs(T0 + 12 * 60_000) };
+        let numbers = |catalog: &Index| -> Vec<u32> {
+            catalog.overlapping(stream, range).unwrap().iter().map(|e| e.segment.sequence).collect()
+        };
+        assert_eq!(numbers(&catalog), [9, 10, 11]);
+        catalog.close().unwrap();
+        let mut catalog = index(dir.path());
+        assert_eq!(numbers(&catalog), [9, 10, 11]);
+        for n in 0..10 {
+            catalog.remove(&entry(camera, n, 0).segment, WallMs(T0 + i64::from(n) * 60_000)).unwrap();
+        }
+        let totals = catalog.totals()[&stream];
+        assert_eq!((totals.segments, totals.oldest_ms), (40, Some(WallMs(T0 + 600_000))));
+        assert_eq!(totals.bytes, ByteSize(40 * 22_500_000));
+        assert_eq!(catalog.oldest(stream, WallMs(0), 5).unwrap()[0].segment.sequence, 10);
+        assert_eq!(catalog.oldest(stream, WallMs(T0 + 45 * 60_000), 100).unwrap().len(), 5);
+        catalog.add(entry(camera, 49, T0 + 49 * 60_000)).unwrap();
+        assert_eq!(catalog.totals()[&stream].segments, 40, "the same segment twice is one");
+    }
+
+    #[test]
+    fn a_hole_told_in_pieces_is_one_hole() {
+        let mut figures = GapFigures::default();
+        let gap = |a: i64, b: i64| Span { start_ms: WallMs(T0 + a), end_ms: WallMs(T0 + b) };
+        figures.add(gap(0, 1_000));
+        figures.add(gap(1_000, 2_000));
+        figures.add(gap(5_000, 6_000));
+        assert_eq!((figures.today, figures.today_ms), (2, 3_000));
+        assert_eq!(figures.last_end_ms, WallMs(T0 + 6_000));
+        let tomorrow = figures.on(WallMs(T0 + DAY_MS));
+        assert_eq!((tomorrow.today, tomorrow.last_end_ms), (0, WallMs(T0 + 6_000)));
+    }
+}

@@ -1,0 +1,64 @@
+//! Ledger entries become facts. Pure: the same entry gives the same fact with the same origin, whenever it is read.
+
+use farwatch_shared::time::WallMs;
+use farwatch_shared::wire::latest::{FactBody, FactClass, GapFact};
+
+use crate::ledger::agent::{AgentBody, AgentEntry};
+use crate::ledger::entry::{Gap, RecorderEntry};
+use crate::ledger::follow::Followed;
+
+/// A fact that has no number yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    pub class: FactClass,
+    pub at_ms: WallMs,
+    pub origin: String,
+    pub body: FactBody,
+}
+
+/// What a recorder's entry tells the hub.
+#[must_use]
+pub fn of_recorder(followed: &Followed) -> Option<Draft> {
+    match &followed.entry {
+        RecorderEntry::Gap(gap) => {
+            Some(Draft { class: FactClass::Gap, at_ms: gap.end.wall_ms, origin: followed.origin(), body: gap_body(gap) })
+        }
+        // Closings travel as chain heads, which the agent's own log has.
+        RecorderEntry::Closed(_)
+        | RecorderEntry::Recovered { .. }
+        | RecorderEntry::Started { .. }
+        | RecorderEntry::Settled { .. }
+        | RecorderEntry::RunOpened { .. }
+        | RecorderEntry::Deleted { .. }
+        | RecorderEntry::CleanStop { .. } => None,
+    }
+}
+
+fn gap_body(gap: &Gap) -> FactBody {
+    FactBody::Gap(GapFact {
+        camera: gap.camera,
+        stream: gap.stream,
+        start_ms: gap.start.wall_ms,
+        // A clock stepped back within the gap must not turn it around.
+        end_ms: gap.end.wall_ms.max(gap.start.wall_ms.plus_ms(1)),
+        cause: gap.cause,
+        detail: gap.detail.clone(),
+    })
+}
+
+/// What an entry of the agent's log tells the hub.
+#[must_use]
+pub fn of_agent(index: u64, entry: &AgentEntry) -> Option<Draft> {
+    let (class, body) = match &entry.body {
+        AgentBody::Access { fact } => (FactClass::Access, FactBody::Access(fact.clone())),
+        AgentBody::Hold { fact } => (FactClass::Hold, FactBody::Hold(fact.clone())),
+        AgentBody::Breach { fact } => (FactClass::Breach, FactBody::Breach(fact.clone())),
+        AgentBody::Security { fact } => (FactClass::Security, FactBody::Security(fact.clone())),
+        AgentBody::Head { fact, .. } => (FactClass::ChainHead, FactBody::ChainHead(fact.clone())),
+        AgentBody::Session { .. }
+        | AgentBody::Accepted { .. }
+        | AgentBody::Spent { .. }
+        | AgentBody::Deleting { .. } => return None,
+    };
+    Some(Draft { class, at_ms: entry.at_ms, origin: format!("agent/{index}"), body })
+}
