@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use farwatch_shared::id::SegmentId;
-use farwatch_shared::time::{Clock, ClockState, Span, WallMs};
+use farwatch_shared::time::{Clock, Span, WallMs};
 use tracing::{info, warn};
 
 use super::block::{Entry, StreamKey};
@@ -178,14 +178,16 @@ fn read_entry(vault: &Vault, segment: &SegmentId) -> Option<Entry> {
             return None;
         }
     };
-    let start_ms = contents.start_ms();
+    let start_ms = contents.ident.wall_ms;
+    let last = contents.pieces.iter().rev().find_map(|piece| piece.fragment)?;
+    let end_ms = last.ident.wall_ms.plus_ms(i64::try_from(last.video.duration / 90).unwrap_or(0));
     Some(Entry {
         segment: *segment,
-        span: Span::new(start_ms, contents.end_ms().max(start_ms.plus_ms(1)))?,
+        span: Span::new(start_ms, end_ms.max(start_ms.plus_ms(1)))?,
         bytes: contents.size(),
         digest: contents.digest(),
         skew_s: 0,
-        clock: contents.clock().unwrap_or(ClockState::Unsynced),
+        clock: contents.ident.clock,
         recovered: true,
     })
 }

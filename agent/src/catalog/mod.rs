@@ -4,5 +4,11 @@
 //! or send, reading footage. Memory holds one open block and a few figures per stream, whatever the number of segments.
 
 mod block;
+mod build;
+mod index;
+mod thread;
 
-pub use block::{Block, BlockKey, Entry, StreamKey};
+pub use block::{Entry, StreamKey};
+pub use build::{Evidence, Repair};
+pub use index::{GapFigures, Totals};
+pub use thread::{Catalog, CatalogConfig, CatalogError, reindex, start};

@@ -1,7 +1,11 @@
 //! The append-only logs: gaps, closings, accesses, spent orders, chain heads.
 //!
-//! Belongs here: the framed, hash-chained file ([`log`]), what the recorder writes into its own ([`entry`]).
+//! Belongs here: the framed, hash-chained file ([`log`]), what the recorder writes into its own ([`entry`]), what the agent
+//! writes into its own ([`agent`]), reading on ([`follow`]), gathering closings into chain heads ([`heads`]).
 //! Does not: deriving the catalog or the outbox from them.
 
+pub mod agent;
 pub mod entry;
+pub mod follow;
+pub mod heads;
 pub mod log;

@@ -1,0 +1,235 @@
+//! The thread that owns the catalog: opens it in the background, follows the recorders' logs, answers questions.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
+
+use farwatch_shared::id::SegmentId;
+use farwatch_shared::time::{Span, WallMs};
+use tokio::sync::{oneshot, watch};
+use tracing::{error, info, warn};
+
+use super::block::{Entry, StreamKey};
+use super::build::{Evidence, Repair, compare, follow};
+use super::index::{Index, Totals};
+use crate::ledger::follow::Follower;
+use crate::store::{Db, Opened, StoreError};
+use crate::vault::Vault;
+
+/// Questions that wait. When full the asker is told busy.
+const DEPTH: usize = 64;
+const LOOK: Duration = Duration::from_secs(1);
+const FLUSH_NS: i64 = 10_000_000_000;
+/// sled takes three to five times as much memory as it is told.
+const CACHE: u64 = 1 << 20;
+
+/// Why a question has no answer.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum CatalogError {
+    #[error("the catalog is not open yet; ask again in a moment")]
+    NotOpen,
+    #[error("the catalog is busy")]
+    Busy,
+}
+
+/// What the catalog needs.
+pub struct CatalogConfig {
+    pub dir: PathBuf,
+    pub vault: Vault,
+    pub recorder_ledgers: PathBuf,
+    pub evidence: Evidence,
+}
+
+enum Request {
+    Overlapping(StreamKey, Span, oneshot::Sender<Vec<Entry>>),
+    Oldest(StreamKey, WallMs, usize, oneshot::Sender<Vec<Entry>>),
+    Remove(Vec<(SegmentId, WallMs)>, oneshot::Sender<()>),
+    Look,
+    Stop(oneshot::Sender<()>),
+}
+
+/// Figures of every stream.
+pub type AllTotals = BTreeMap<StreamKey, Totals>;
+
+/// The handle. Cheap to clone.
+#[derive(Clone)]
+pub struct Catalog {
+    requests: SyncSender<Request>,
+    totals: watch::Receiver<Option<AllTotals>>,
+}
+
+impl Catalog {
+    /// Figures of every stream, as they change; `None` until the catalog is open.
+    #[must_use]
+    pub fn totals(&self) -> watch::Receiver<Option<AllTotals>> {
+        self.totals.clone()
+    }
+
+    /// The closed segments of a stream that overlap a range, in order of time. What the logs have is taken in first.
+    ///
+    /// # Errors
+    /// When it is not open or busy.
+    pub async fn overlapping(&self, stream: StreamKey, range: Span) -> Result<Vec<Entry>, CatalogError> {
+        self.ask(|answer| Request::Overlapping(stream, range, answer)).await
+    }
+
+    /// The oldest segments of a stream from a time on.
+    ///
+    /// # Errors
+    /// When it is not open or busy.
+    pub async fn oldest(&self, stream: StreamKey, from: WallMs, most: usize) -> Result<Vec<Entry>, CatalogError> {
+        self.ask(|answer| Request::Oldest(stream, from, most, answer)).await
+    }
+
+    /// Forgets segments whose files are gone.
+    ///
+    /// # Errors
+    /// When it is not open or busy; a later comparison with the vault forgets them too.
+    pub async fn remove(&self, gone: Vec<(SegmentId, WallMs)>) -> Result<(), CatalogError> {
+        self.ask(|answer| Request::Remove(gone, answer)).await
+    }
+
+    /// Says that a recorder's log grew.
+    pub fn look(&self) {
+        let _ = self.requests.try_send(Request::Look);
+    }
+
+    /// Closes in order.
+    pub async fn stop(&self) {
+        let (done, stopped) = oneshot::channel();
+        let requests = self.requests.clone();
+        let sent = tokio::task::spawn_blocking(move || requests.send(Request::Stop(done))).await;
+        if sent.is_ok_and(|s| s.is_ok()) {
+            let _ = stopped.await;
+        }
+    }
+
+    async fn ask<A>(&self, make: impl FnOnce(oneshot::Sender<A>) -> Request) -> Result<A, CatalogError> {
+        let (answer, got) = oneshot::channel();
+        self.requests.try_send(make(answer)).map_err(|error| match error {
+            TrySendError::Full(_) => CatalogError::Busy,
+            TrySendError::Disconnected(_) => CatalogError::NotOpen,
+        })?;
+        got.await.map_err(|_| CatalogError::NotOpen)
+    }
+}
+
+/// Starts the thread; opening, which reads the whole database once, happens on it.
+///
+/// # Errors
+/// When the system gives no thread.
+pub fn start(config: CatalogConfig) -> std::io::Result<Catalog> {
+    let (requests, queue) = sync_channel(DEPTH);
+    let (totals_in, totals) = watch::channel(None);
+    std::thread::Builder::new()
+        .name("catalog".into())
+        .stack_size(512 << 10)
+        .spawn(move || live(&config, &queue, &totals_in))?;
+    Ok(Catalog { requests, totals })
+}
+
+fn live(config: &CatalogConfig, requests: &Receiver<Request>, totals: &watch::Sender<Option<AllTotals>>) {
+    let mut told = false;
+    loop {
+        match open(config) {
+            Ok(index) => match run(config, index, requests, totals) {
+                Ok(()) => return,
+                Err(error) => error!(%error, "the catalog failed; it is opened again"),
+            },
+            Err(error) if !told => {
+                error!(%error, "the catalog cannot be opened; recording goes on without it");
+                told = true;
+            }
+            Err(_) => {}
+        }
+        match requests.recv_timeout(Duration::from_secs(5)) {
+            Ok(Request::Stop(_)) | Err(RecvTimeoutError::Disconnected) => return,
+            _ => {}
+        }
+    }
+}
+
+fn open(config: &CatalogConfig) -> Result<Index, StoreError> {
+    let (db, how) = Db::open(&config.dir, CACHE, &config.evidence.clock)?;
+    let (mut index, damaged) = Index::load(db)?;
+    if let Opened::MovedAside { to, why } = &how {
+        warn!(to = %to.display(), %why, "the catalog was damaged; it is rebuilt from the logs and the vault");
+    }
+    let mut follower = Follower::new(config.recorder_ledgers.clone());
+    follow(&mut index, &mut follower, &config.evidence)?;
+    if how != Opened::Clean || !damaged.is_empty() {
+        compare(&mut index, &config.vault)?;
+        index.flush()?;
+    }
+    let segments: u64 = index.totals().values().map(|t| t.segments).sum();
+    info!(?how, segments, "catalog open");
+    Ok(index)
+}
+
+fn run(
+    config: &CatalogConfig,
+    mut index: Index,
+    requests: &Receiver<Request>,
+    totals: &watch::Sender<Option<AllTotals>>,
+) -> Result<(), StoreError> {
+    let mut follower = Follower::new(config.recorder_ledgers.clone());
+    let mut flushed = config.evidence.clock.boot();
+    totals.send_replace(Some(index.totals().clone()));
+    loop {
+        let request = requests.recv_timeout(LOOK);
+        let mut changed = follow(&mut index, &mut follower, &config.evidence)?;
+        match request {
+            Ok(Request::Overlapping(stream, range, answer)) => {
+                let _ = answer.send(index.overlapping(stream, range)?);
+            }
+            Ok(Request::Oldest(stream, from, most, answer)) => {
+                let _ = answer.send(index.oldest(stream, from, most)?);
+            }
+            Ok(Request::Remove(gone, answer)) => {
+                for (segment, start_ms) in gone {
+                    index.remove(&segment, start_ms)?;
+                }
+                let _ = answer.send(());
+                changed = true;
+            }
+            Ok(Request::Look) | Err(RecvTimeoutError::Timeout) => {}
+            Ok(Request::Stop(done)) => {
+                let closed = index.close();
+                let _ = done.send(());
+                return closed;
+            }
+            Err(RecvTimeoutError::Disconnected) => return index.close(),
+        }
+        if changed {
+            totals.send_replace(Some(index.totals().clone()));
+        }
+        let now = config.evidence.clock.boot();
+        if now.since(flushed) >= FLUSH_NS {
+            index.flush()?;
+            flushed = now;
+        }
+    }
+}
+
+/// Rebuilds the catalog from nothing, while no agent runs. The old one is removed only after the new one stands.
+///
+/// # Errors
+/// When the database cannot be made.
+pub fn reindex(config: &CatalogConfig) -> Result<Repair, StoreError> {
+    let fresh = config.dir.with_extension("new");
+    let unusable = |source| StoreError::Unusable { path: config.dir.clone(), source };
+    if fresh.exists() {
+        std::fs::remove_dir_all(&fresh).map_err(unusable)?;
+    }
+    let (db, _) = Db::open(&fresh, CACHE, &config.evidence.clock)?;
+    let (mut index, _) = Index::load(db)?;
+    follow(&mut index, &mut Follower::new(config.recorder_ledgers.clone()), &config.evidence)?;
+    let repair = compare(&mut index, &config.vault)?;
+    index.close()?;
+    if config.dir.exists() {
+        std::fs::remove_dir_all(&config.dir).map_err(unusable)?;
+    }
+    std::fs::rename(&fresh, &config.dir).map_err(unusable)?;
+    Ok(repair)
+}
