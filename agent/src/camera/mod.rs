@@ -16,6 +16,7 @@ use farwatch_shared::time::BootNs;
 use farwatch_shared::wire::latest::CameraState;
 
 pub mod depay;
+pub mod gst;
 
 /// What to connect to.
 #[derive(Debug, Clone)]

@@ -52,6 +52,9 @@ pub struct SegmentIdent {
     /// The audio was made on the box from another encoding.
     #[serde(default)]
     pub audio_derived: bool,
+    /// Not the camera's own pictures but a smaller copy made for viewing; never evidence.
+    #[serde(default)]
+    pub derived: bool,
     /// The first frame cannot be decoded without the segment before.
     #[serde(default)]
     pub needs_previous: bool,

@@ -52,6 +52,7 @@ fn ident() -> SegmentIdent {
         height: 1080,
         audio_codec: None,
         audio_derived: false,
+        derived: false,
         needs_previous: false,
         source: Some("rtsp".into()),
     }
