@@ -1,0 +1,1 @@
+//! Private memory of the agent without its recorder, with years of footage catalogued.
