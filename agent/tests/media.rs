@@ -3,9 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use farwatch_agent::media::protocol::{
-    AudioTask, CameraTask, FailureKind, Frame, Kind, Law, Task, Track, VideoCodec,
-};
+use farwatch_agent::media::protocol::{AudioTask, CameraTask, FailureKind, Frame, Kind, Law, Task, Track, VideoCodec};
 use farwatch_agent::media::worker::{Launch, Worker, WorkerError};
 use farwatch_shared::secret::Secret;
 

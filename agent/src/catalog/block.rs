@@ -124,9 +124,7 @@ impl Block {
     /// Adds or replaces; says what was there before under the same id.
     pub fn insert(&mut self, entry: Entry) -> Option<Entry> {
         let before = self.remove(&entry.segment);
-        let at = self
-            .entries
-            .partition_point(|e| (e.span.start_ms, e.segment) < (entry.span.start_ms, entry.segment));
+        let at = self.entries.partition_point(|e| (e.span.start_ms, e.segment) < (entry.span.start_ms, entry.segment));
         self.entries.insert(at, entry);
         before
     }

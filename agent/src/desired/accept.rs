@@ -7,9 +7,7 @@ use farwatch_shared::id::AgentId;
 use farwatch_shared::keys::VerifyKey;
 use farwatch_shared::refusal::Refusal;
 use farwatch_shared::seal::{SealError, Signed, Verified};
-use farwatch_shared::wire::latest::{
-    CamerasPart, Desired, HoldsPart, HubsPart, PartName, PartRef, RetentionPart,
-};
+use farwatch_shared::wire::latest::{CamerasPart, Desired, HoldsPart, HubsPart, PartName, PartRef, RetentionPart};
 use serde::de::DeserializeOwned;
 
 /// What was accepted last.
@@ -147,7 +145,8 @@ mod tests {
 
     #[test]
     fn a_policy_that_cannot_be_kept_is_refused() {
-        let retention = r#"{"cameras":{"01890a5d-ac96-774b-bcce-b302099a8057":{"floor_days":30,"ceiling_days":7}},"min_free":0}"#;
+        let retention =
+            r#"{"cameras":{"01890a5d-ac96-774b-bcce-b302099a8057":{"floor_days":30,"ceiling_days":7}},"min_free":0}"#;
         let bytes = BTreeMap::from([(PartName::Retention, retention.as_bytes().to_vec())]);
         assert_eq!(read_parts(&bytes), Err(Refusal::CeilingBelowFloor));
         let bytes = BTreeMap::from([(PartName::Cameras, b"[]".to_vec())]);

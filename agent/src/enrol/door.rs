@@ -10,9 +10,7 @@ use bytes::Bytes;
 use farwatch_shared::digest::Digest;
 use farwatch_shared::id::OrderId;
 use farwatch_shared::refusal::Refusal;
-use farwatch_shared::wire::latest::{
-    EnrolAnswer, EnrolRequest, RefusalAnswer, RenewAnswer, RenewNonce, RenewRequest,
-};
+use farwatch_shared::wire::latest::{EnrolAnswer, EnrolRequest, RefusalAnswer, RenewAnswer, RenewNonce, RenewRequest};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use rustls::ClientConfig;
 use serde::Serialize;
@@ -46,7 +44,9 @@ impl DoorError {
         match self {
             Self::Unreachable { .. } | Self::NoHost => true,
             Self::Odd { status, .. } => status.is_server_error(),
-            Self::Refused { refusal, .. } => matches!(refusal, Refusal::TooMany | Refusal::Internal | Refusal::DiskFull),
+            Self::Refused { refusal, .. } => {
+                matches!(refusal, Refusal::TooMany | Refusal::Internal | Refusal::DiskFull)
+            }
             Self::Client(_) => false,
         }
     }
@@ -211,7 +211,8 @@ fn offset_of(host: &str, answer: &Response) -> Result<u64, DoorError> {
 }
 
 async fn body(host: &str, mut answer: Response) -> Result<Bytes, DoorError> {
-    let unreachable = |source: reqwest::Error| DoorError::Unreachable { host: host.into(), source: source.without_url() };
+    let unreachable =
+        |source: reqwest::Error| DoorError::Unreachable { host: host.into(), source: source.without_url() };
     let mut whole = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(unreachable)? {
         if whole.len() + chunk.len() > MAX_ANSWER {

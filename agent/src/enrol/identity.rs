@@ -126,7 +126,8 @@ impl Identity {
             std::fs::remove_dir_all(&fresh).map_err(at(&fresh))?;
         }
         make_private(&fresh).map_err(at(&fresh))?;
-        let sign_pem = parts.sign.to_pem().map_err(|source| IdentityError::Key { path: fresh.join("sign.key"), source })?;
+        let sign_pem =
+            parts.sign.to_pem().map_err(|source| IdentityError::Key { path: fresh.join("sign.key"), source })?;
         let seal = Zeroizing::new(STANDARD.encode(&*parts.seal.to_bytes()));
         for (name, bytes) in [
             ("tls.key", parts.tls_key_pem.as_bytes()),

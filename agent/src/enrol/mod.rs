@@ -16,5 +16,5 @@ pub use door::{Door, DoorError};
 pub use identity::{HubFile, Identity, IdentityError};
 pub use join::{JoinError, Joined, join};
 pub use pin::{HubVerifier, tls_config};
-pub use renew::{Renewal, RenewError, due_at};
+pub use renew::{RenewError, Renewal, due_at};
 pub use trusted::{Line, TrustedTime};

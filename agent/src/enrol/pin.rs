@@ -173,7 +173,13 @@ mod tests {
     // 2026-12-15
     const NOW: WallMs = WallMs(1_797_292_800_000);
 
-    fn verify(pin: Pin, at: WallMs, leaf: &CertificateDer<'_>, chain: &[CertificateDer<'_>], name: &str) -> Result<(), Error> {
+    fn verify(
+        pin: Pin,
+        at: WallMs,
+        leaf: &CertificateDer<'_>,
+        chain: &[CertificateDer<'_>],
+        name: &str,
+    ) -> Result<(), Error> {
         let time = TrustedTime::unpersisted(SimClock::at(at).clock());
         let name = ServerName::try_from(name.to_owned()).unwrap();
         HubVerifier::new(pin, None, time)

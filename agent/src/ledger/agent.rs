@@ -29,19 +29,43 @@ pub struct AgentEntry {
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum AgentBody {
     /// A session with the hub is about to begin under this number.
-    Session { number: u64 },
+    Session {
+        number: u64,
+    },
     /// A desired state stands.
-    Accepted { generation: u64, digest: Digest },
+    Accepted {
+        generation: u64,
+        digest: Digest,
+    },
     /// An order may not be carried out again.
-    Spent { order: OrderId, expires_at_ms: WallMs },
-    Access { fact: AccessFact },
-    Hold { fact: HoldFact },
-    Breach { fact: BreachFact },
-    Security { fact: SecurityFact },
+    Spent {
+        order: OrderId,
+        expires_at_ms: WallMs,
+    },
+    Access {
+        fact: AccessFact,
+    },
+    Hold {
+        fact: HoldFact,
+    },
+    Breach {
+        fact: BreachFact,
+    },
+    Security {
+        fact: SecurityFact,
+    },
     /// `resume`: from there on a recorder's log holds closings no head covers yet.
-    Head { fact: ChainHeadFact, log: RecorderId, resume: Position },
+    Head {
+        fact: ChainHeadFact,
+        log: RecorderId,
+        resume: Position,
+    },
     /// Retention is about to remove these.
-    Deleting { segments: Vec<SegmentId>, bytes: ByteSize, why: String },
+    Deleting {
+        segments: Vec<SegmentId>,
+        bytes: ByteSize,
+        why: String,
+    },
 }
 
 /// What a replay of the log gives.

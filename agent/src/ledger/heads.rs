@@ -116,11 +116,8 @@ impl Heads {
 
 fn finish(open: Open) -> (RecorderId, ChainHeadFact) {
     let per_slot = open.slots.len().div_ceil(SLOTS).max(1);
-    let activity = open
-        .slots
-        .chunks(per_slot)
-        .map(|chunk| u32::try_from(chunk.iter().sum::<u64>()).unwrap_or(u32::MAX))
-        .collect();
+    let activity =
+        open.slots.chunks(per_slot).map(|chunk| u32::try_from(chunk.iter().sum::<u64>()).unwrap_or(u32::MAX)).collect();
     (open.log, ChainHeadFact { activity, ..open.fact })
 }
 
@@ -168,10 +165,8 @@ mod tests {
         for n in 0..25 {
             made.extend(heads.closed(log, &closed(camera, 1, n)));
         }
-        let covered = made
-            .iter()
-            .map(|(_, f)| ((f.camera, f.stream, f.run), f.last_sequence))
-            .collect::<BTreeMap<_, _>>();
+        let covered =
+            made.iter().map(|(_, f)| ((f.camera, f.stream, f.run), f.last_sequence)).collect::<BTreeMap<_, _>>();
         let mut again = Heads::new(covered);
         for n in 0..25 {
             made.extend(again.closed(log, &closed(camera, 1, n)));

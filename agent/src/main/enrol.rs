@@ -14,8 +14,10 @@ use farwatch_shared::wire::latest::EnrolUrl;
 
 /// The URL holds a secret token, so it is never an argument: others on this machine could read it.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  farwatch-agent enrol                     asks for the URL, without showing it\n  \
-                        farwatch-agent enrol --file /media/url.txt\n  some-scanner | farwatch-agent enrol - --json")]
+#[command(
+    after_help = "Examples:\n  farwatch-agent enrol                     asks for the URL, without showing it\n  \
+                        farwatch-agent enrol --file /media/url.txt\n  some-scanner | farwatch-agent enrol - --json"
+)]
 pub struct Arguments {
     /// `-` reads the URL from standard input; without it and without --file, it is asked for.
     from: Option<String>,
@@ -58,9 +60,9 @@ fn read(arguments: &Arguments) -> anyhow::Result<Secret> {
              give it by --file FILE, by `enrol -` on standard input, or type it when asked \
              (and make a new one if this one was real)"
         ),
-        None if std::io::stdin().is_terminal() => {
-            Ok(Secret::new(rpassword::prompt_password("Enrolment URL (not shown): ").context("nothing was typed")?.trim()))
-        }
+        None if std::io::stdin().is_terminal() => Ok(Secret::new(
+            rpassword::prompt_password("Enrolment URL (not shown): ").context("nothing was typed")?.trim(),
+        )),
         None => bail!("there is no terminal to ask on; give the enrolment URL by --file FILE or by `enrol -`"),
     }
 }

@@ -326,6 +326,8 @@ mod tests {
         });
         assert!(!format!("{task:?}").contains("hunter2"));
         let line = serde_json::to_string(&task).unwrap();
-        assert!(matches!(serde_json::from_str(&line).unwrap(), Task::Camera(c) if c.password == Some(Secret::new("hunter2"))));
+        assert!(
+            matches!(serde_json::from_str(&line).unwrap(), Task::Camera(c) if c.password == Some(Secret::new("hunter2")))
+        );
     }
 }

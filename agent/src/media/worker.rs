@@ -112,7 +112,8 @@ impl Worker {
             .kill_on_drop(true)
             .spawn()
             .map_err(|source| WorkerError::Start { program: launch.program.display().to_string(), source })?;
-        let (Some(mut stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        let (Some(mut stdin), Some(stdout), Some(stderr)) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
             return Err(WorkerError::Died);
         };

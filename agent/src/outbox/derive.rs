@@ -20,9 +20,12 @@ pub struct Draft {
 #[must_use]
 pub fn of_recorder(followed: &Followed) -> Option<Draft> {
     match &followed.entry {
-        RecorderEntry::Gap(gap) => {
-            Some(Draft { class: FactClass::Gap, at_ms: gap.end.wall_ms, origin: followed.origin(), body: gap_body(gap) })
-        }
+        RecorderEntry::Gap(gap) => Some(Draft {
+            class: FactClass::Gap,
+            at_ms: gap.end.wall_ms,
+            origin: followed.origin(),
+            body: gap_body(gap),
+        }),
         // Closings travel as chain heads, which the agent's own log has.
         RecorderEntry::Closed(_)
         | RecorderEntry::Recovered { .. }

@@ -43,13 +43,7 @@ impl Meta {
     /// A new epoch that reads on from there.
     #[must_use]
     pub fn begin(reading: Reading) -> Self {
-        Self {
-            epoch: OutboxEpoch::generate(),
-            high: BTreeMap::new(),
-            received: BTreeMap::new(),
-            reading,
-            dropped: 0,
-        }
+        Self { epoch: OutboxEpoch::generate(), high: BTreeMap::new(), received: BTreeMap::new(), reading, dropped: 0 }
     }
 }
 

@@ -12,7 +12,7 @@ mod queue;
 mod send;
 mod thread;
 
-pub use queue::OutboxState;
 pub use derive::Draft;
+pub use queue::OutboxState;
 pub use send::{has_room, is_up, send};
 pub use thread::{Outbox, OutboxConfig, start};

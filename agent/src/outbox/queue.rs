@@ -87,9 +87,7 @@ impl Queue {
         let verdict = judge(meta.as_ref(), read.as_ref(), rows_whole);
         let safe = read.as_ref().map(|m| m.safe.clone()).unwrap_or_default();
         match (meta, verdict) {
-            (Some(meta), Verdict::Continue) => {
-                Ok(Self { db, mark, clock, bound, meta, safe, waiting, loose: false })
-            }
+            (Some(meta), Verdict::Continue) => Ok(Self { db, mark, clock, bound, meta, safe, waiting, loose: false }),
             (meta, verdict) => {
                 let why = match verdict {
                     Verdict::NewEpoch { why } => why,
@@ -171,9 +169,7 @@ impl Queue {
 
     fn all_received(&self) -> bool {
         // What the outbox says of itself and health are not derived from ledgers.
-        self.waiting
-            .iter()
-            .all(|(class, w)| w.count == 0 || matches!(class, FactClass::Outbox | FactClass::Health))
+        self.waiting.iter().all(|(class, w)| w.count == 0 || matches!(class, FactClass::Outbox | FactClass::Health))
     }
 
     /// Drops the least important, oldest first, until there is room again; says so.

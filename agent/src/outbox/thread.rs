@@ -139,7 +139,8 @@ fn run(
     requests: &Receiver<Request>,
     state: &watch::Sender<Option<OutboxState>>,
 ) -> Result<(), StoreError> {
-    let mut ledgers = Ledgers { follower: Follower::new(config.recorder_ledgers.clone()), agent: config.agent_ledger.clone() };
+    let mut ledgers =
+        Ledgers { follower: Follower::new(config.recorder_ledgers.clone()), agent: config.agent_ledger.clone() };
     let mut settled = config.clock.boot();
     let mut looked = BootNs(i64::MIN);
     loop {

@@ -3,4 +3,7 @@
 //! Belongs here: what is said over the socket ([`protocol`]), the plan and where it is kept.
 //! Does not: recording itself (`record`), the camera (`camera`), what the agent does with what it hears.
 
+pub mod give_way;
+pub mod kept;
 pub mod protocol;
+pub mod socket;

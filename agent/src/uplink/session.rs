@@ -213,9 +213,7 @@ impl Live<'_> {
     fn hand_over(&self, message: Message) -> Option<Message> {
         let topic = Topic::Up(self.start.agent, message.topic).to_string();
         let sent = match message.priority {
-            Priority::Certain => {
-                self.client.try_publish(topic, QoS::AtLeastOnce, false, message.body.clone())
-            }
+            Priority::Certain => self.client.try_publish(topic, QoS::AtLeastOnce, false, message.body.clone()),
             Priority::Fleeting => {
                 let expiry = PublishProperties { message_expiry_interval: Some(FLEETING_S), ..Default::default() };
                 self.client.try_publish_with_properties(topic, QoS::AtMostOnce, false, message.body.clone(), expiry)

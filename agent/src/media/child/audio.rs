@@ -132,9 +132,9 @@ impl Run {
             .build();
         source.set_caps(Some(&caps));
         frames_out(&encode::app_sink(&pipeline)?, task, frames, out);
-        pipeline
-            .set_state(gst::State::Playing)
-            .map_err(|_| fail(FailureKind::Unsupported, format!("no AAC can be made at {} samples a second", task.rate)))?;
+        pipeline.set_state(gst::State::Playing).map_err(|_| {
+            fail(FailureKind::Unsupported, format!("no AAC can be made at {} samples a second", task.rate))
+        })?;
         Ok(Self { pipeline, source, place })
     }
 
@@ -173,7 +173,8 @@ fn frames_out(sink: &gst_app::AppSink, task: AudioTask, frames: Arc<Mutex<Frames
                 let mut frames = frames.lock().unwrap_or_else(PoisonError::into_inner);
                 if !std::mem::replace(&mut frames.described, true) {
                     let config = sample.caps().and_then(config).unwrap_or_default();
-                    let track = Track::Aac { rate: task.rate, channels: task.channels.max(1), config, encoded_here: true };
+                    let track =
+                        Track::Aac { rate: task.rate, channels: task.channels.max(1), config, encoded_here: true };
                     out.send(Frame::track(0, &track).map_err(|_| gst::FlowError::Error)?);
                 }
                 if let Some((ticks, lost)) = frames.next() {

@@ -64,7 +64,9 @@ pub(super) fn named(pipeline: &gst::Pipeline, name: &str) -> Result<gst::Element
 }
 
 pub(super) fn app_sink(pipeline: &gst::Pipeline) -> Result<gst_app::AppSink, Failure> {
-    named(pipeline, "sink")?.downcast().map_err(|_| fail(FailureKind::Broken, "the pipeline does not end in an appsink"))
+    named(pipeline, "sink")?
+        .downcast()
+        .map_err(|_| fail(FailureKind::Broken, "the pipeline does not end in an appsink"))
 }
 
 /// Sets a property from text, refusing what the element does not know instead of panicking.

@@ -81,7 +81,9 @@ pub(super) enum InputError {
     NotUrl(#[from] url::ParseError),
     #[error("the camera's URL holds a password; give it as a credential instead")]
     Secret,
-    #[error("no camera can be read through {0}://; known are rtsp, rtspu, rtsps, udp, http, https, v4l2, libcamera, test")]
+    #[error(
+        "no camera can be read through {0}://; known are rtsp, rtspu, rtsps, udp, http, https, v4l2, libcamera, test"
+    )]
     Scheme(String),
     #[error("{what} {value:?} in the camera's URL is not one of {known}")]
     Value { what: &'static str, value: String, known: &'static str },

@@ -109,7 +109,9 @@ fn plan(task: &Task) -> Result<Planned, Failure> {
                 nice: 0,
             };
             match input {
-                Input::Rtsp(rtsp) => Planned { work: Work::Rtsp(camera.clone(), rtsp), confines, plugins: plugins::RTSP },
+                Input::Rtsp(rtsp) => {
+                    Planned { work: Work::Rtsp(camera.clone(), rtsp), confines, plugins: plugins::RTSP }
+                }
                 Input::Pipeline(pipeline) => {
                     Planned { work: Work::Pipeline(camera.clone(), pipeline), confines, plugins: plugins::LOCAL }
                 }

@@ -106,9 +106,10 @@ impl Out {
             let more = !state.queue.is_empty();
             drop(state);
             self.0.changed.notify_all();
-            let written = frame.write_to(&mut stdout).map_err(|_| ()).and_then(|()| {
-                if more { Ok(()) } else { stdout.flush().map_err(|_| ()) }
-            });
+            let written = frame
+                .write_to(&mut stdout)
+                .map_err(|_| ())
+                .and_then(|()| if more { Ok(()) } else { stdout.flush().map_err(|_| ()) });
             if written.is_err() {
                 // The parent is gone.
                 super::die();

@@ -11,13 +11,35 @@ use crate::media::protocol::{Failure, FailureKind};
 pub(super) const RTSP: &[&str] = &["coreelements", "app", "rtsp", "rtp", "rtpmanager", "udp", "tcp"];
 /// Everything the inputs table can ask for.
 pub(super) const LOCAL: &[&str] = &[
-    "coreelements", "app", "udp", "rtp", "rtpmanager", "video4linux2", "libcamera", "soup", "multipart", "mpegtsdemux",
-    "jpegformat", "jpeg", "videotestsrc", "videoconvertscale", "videoconvert", "videoscale", "videoparsersbad",
+    "coreelements",
+    "app",
+    "udp",
+    "rtp",
+    "rtpmanager",
+    "video4linux2",
+    "libcamera",
+    "soup",
+    "multipart",
+    "mpegtsdemux",
+    "jpegformat",
+    "jpeg",
+    "videotestsrc",
+    "videoconvertscale",
+    "videoconvert",
+    "videoscale",
+    "videoparsersbad",
     "openh264",
 ];
 pub(super) const AUDIO: &[&str] = &["coreelements", "app", "alaw", "mulaw", "audioconvert", "voaacenc"];
 pub(super) const PREVIEW: &[&str] = &[
-    "coreelements", "app", "videoparsersbad", "libav", "de265", "videoconvertscale", "videoconvert", "videoscale",
+    "coreelements",
+    "app",
+    "videoparsersbad",
+    "libav",
+    "de265",
+    "videoconvertscale",
+    "videoconvert",
+    "videoscale",
     "openh264",
 ];
 

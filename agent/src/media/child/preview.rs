@@ -3,8 +3,8 @@
 use std::io::{BufReader, Stdin};
 
 use gstreamer as gst;
-use gstreamer_app as gst_app;
 use gstreamer::prelude::*;
+use gstreamer_app as gst_app;
 
 use super::out::Out;
 use super::units::{Pace, nanoseconds, ticks, unit_sink};
@@ -39,7 +39,8 @@ pub(super) fn run(task: &PreviewTask, input: BufReader<Stdin>, out: &Out) -> Res
             decoder.set_property_from_str(property, value);
         }
     }
-    let config = hex::decode(&task.config).map_err(|_| fail(FailureKind::Unsupported, "the codec's record is not hex"))?;
+    let config =
+        hex::decode(&task.config).map_err(|_| fail(FailureKind::Unsupported, "the codec's record is not hex"))?;
     let source: gst_app::AppSrc = encode::named(&pipeline, "source")?
         .downcast()
         .map_err(|_| fail(FailureKind::Broken, "the pipeline does not begin with an appsrc"))?;

@@ -62,7 +62,10 @@ pub(super) fn run(task: &CameraTask, rtsp: &Rtsp, out: &Out) -> Result<(), Failu
     pipeline.add(&src).map_err(|e| fail(FailureKind::Broken, e.to_string()))?;
     encode::play(&pipeline).map_err(|failure| {
         if trust.refused() {
-            return fail(FailureKind::Untrusted, "the camera's certificate is not signed by the authority given for it, or names another host");
+            return fail(
+                FailureKind::Untrusted,
+                "the camera's certificate is not signed by the authority given for it, or names another host",
+            );
         }
         let chosen = tracks.lock().unwrap_or_else(PoisonError::into_inner).0.values().any(|c| !c.audio);
         // rtspsrc ends an empty selection as if the stream had run out.

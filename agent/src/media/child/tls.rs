@@ -51,7 +51,8 @@ impl Trust {
     pub(super) fn watch(self: &Arc<Self>, src: &gst::Element) {
         let trust = self.clone();
         src.connect("accept-certificate", false, move |args| {
-            let chain = args.get(2).and_then(|v| v.get::<glib::Object>().ok()).map(|leaf| chain(&leaf)).unwrap_or_default();
+            let chain =
+                args.get(2).and_then(|v| v.get::<glib::Object>().ok()).map(|leaf| chain(&leaf)).unwrap_or_default();
             let accepted = trust.accepts(&chain);
             if let Err(e) = &accepted {
                 trust.refused.store(true, Ordering::SeqCst);
@@ -68,8 +69,7 @@ impl Trust {
         if self.anchors.is_empty() {
             return Err("the system does not trust it and no authority is given for this camera".to_owned());
         }
-        let anchors: Vec<_> =
-            self.anchors.iter().filter_map(|a| webpki::anchor_from_trusted_cert(a).ok()).collect();
+        let anchors: Vec<_> = self.anchors.iter().filter_map(|a| webpki::anchor_from_trusted_cert(a).ok()).collect();
         let cert = webpki::EndEntityCert::try_from(leaf).map_err(|e| e.to_string())?;
         let now = Duration::from_millis(Clock::real().wall().0.max(0).unsigned_abs());
         let verified = cert.verify_for_usage(

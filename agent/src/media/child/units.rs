@@ -27,7 +27,9 @@ pub(super) enum Depay {
     Video(video::Depacketizer),
     Aac(aac::Depacketizer),
     /// Every packet is a unit of its own: G.711.
-    Whole { lost: u32 },
+    Whole {
+        lost: u32,
+    },
 }
 
 impl PacketTrack {
@@ -131,7 +133,8 @@ pub(super) fn unit_sink(sink: &gst_app::AppSink, track: u8, rate: u32, pace: Pac
                 let map = buffer.map_readable().map_err(|_| gst::FlowError::Error)?;
                 let boot_ns = clock.boot().0;
                 let ticks = ticks(pts, rate) - zero;
-                let frame = Frame { boot_ns, lost: std::mem::take(&mut lost), ..Frame::unit(track, ticks, map.to_vec()) };
+                let frame =
+                    Frame { boot_ns, lost: std::mem::take(&mut lost), ..Frame::unit(track, ticks, map.to_vec()) };
                 match pace {
                     Pace::Live => out.offer(frame),
                     Pace::Patient => out.send(frame),
