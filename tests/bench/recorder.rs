@@ -32,17 +32,32 @@ pub async fn bench(counts: &[u16], seconds: u64) -> anyhow::Result<()> {
         let gst = ours(&eye, cameras, seconds, "gst").await?;
         for (name, measured) in [("rtsp", &rtsp), ("gst", &gst)] {
             figures.push(
-                Figure::new(format!("recorder CPU, {cameras} cameras, {name}"), measured.cpu_ms, "ms per stream-second", COMMAND)
-                    .beside("ffmpeg", peer.cpu_ms),
+                Figure::new(
+                    format!("recorder CPU, {cameras} cameras, {name}"),
+                    measured.cpu_ms,
+                    "ms per stream-second",
+                    COMMAND,
+                )
+                .beside("ffmpeg", peer.cpu_ms),
             );
             figures.push(
-                Figure::new(format!("recorder memory, {cameras} cameras, {name}"), measured.resident_mb, "MB resident per stream", COMMAND)
-                    .beside("ffmpeg", peer.resident_mb),
+                Figure::new(
+                    format!("recorder memory, {cameras} cameras, {name}"),
+                    measured.resident_mb,
+                    "MB resident per stream",
+                    COMMAND,
+                )
+                .beside("ffmpeg", peer.resident_mb),
             );
         }
         figures.push(
-            Figure::new(format!("recorder memory private, {cameras} cameras, rtsp"), rtsp.private_mb, "MB private per stream", COMMAND)
-                .beside("ffmpeg", peer.private_mb),
+            Figure::new(
+                format!("recorder memory private, {cameras} cameras, rtsp"),
+                rtsp.private_mb,
+                "MB private per stream",
+                COMMAND,
+            )
+            .beside("ffmpeg", peer.private_mb),
         );
         if let Some(peak) = rtsp.stall_peak_mb {
             figures.push(Figure::new(

@@ -27,7 +27,14 @@ impl Figure {
     #[must_use]
     pub fn new(name: impl Into<String>, value: f64, unit: &str, command: &str) -> Self {
         let date = Clock::real().wall().to_string().chars().take(10).collect();
-        Self { name: name.into(), value: rounded(value), unit: unit.into(), peers: BTreeMap::new(), date, command: command.into() }
+        Self {
+            name: name.into(),
+            value: rounded(value),
+            unit: unit.into(),
+            peers: BTreeMap::new(),
+            date,
+            command: command.into(),
+        }
     }
 
     #[must_use]
@@ -83,7 +90,8 @@ fn table(figures: &[&Figure]) -> String {
          our favour.\n\n| figure | ours | peer | ratio | date | command |\n|---|---|---|---|---|---|\n",
     );
     for figure in figures {
-        let peers: Vec<String> = figure.peers.iter().map(|(name, value)| format!("{name} {value} {}", figure.unit)).collect();
+        let peers: Vec<String> =
+            figure.peers.iter().map(|(name, value)| format!("{name} {value} {}", figure.unit)).collect();
         let ratios: Vec<String> = figure.peers.values().map(|value| format!("{:.2}", figure.value / value)).collect();
         let _ = writeln!(
             text,

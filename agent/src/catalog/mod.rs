@@ -10,5 +10,5 @@ mod thread;
 
 pub use block::{Entry, StreamKey};
 pub use build::{Evidence, Repair};
-pub use index::{GapFigures, Totals};
+pub use index::{GapFigures, Index, Totals};
 pub use thread::{Catalog, CatalogConfig, CatalogError, reindex, start};
