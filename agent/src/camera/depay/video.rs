@@ -38,12 +38,14 @@ pub struct Depacketizer {
     /// Size of the last unit: the next is usually about as large.
     last_size: usize,
     lost: u32,
+    /// Whether a packet has come: a session may begin in the middle of a picture.
+    begun: bool,
 }
 
 impl Depacketizer {
     #[must_use]
     pub fn new(codec: Codec) -> Self {
-        Self { codec, state: State::Idle, data: Vec::new(), last_size: 0, lost: 0 }
+        Self { codec, state: State::Idle, data: Vec::new(), last_size: 0, lost: 0, begun: false }
     }
 
     #[must_use]
@@ -58,7 +60,7 @@ impl Depacketizer {
     pub fn push(&mut self, packet: Packet<'_>) -> Result<Units, DepayError> {
         let mut done = Units::default();
         self.lost += u32::from(packet.lost);
-        if packet.lost > 0 {
+        if packet.lost > 0 || !std::mem::replace(&mut self.begun, true) {
             self.after_loss(&packet);
         }
         match self.state {
@@ -101,7 +103,7 @@ impl Depacketizer {
         Ok(done)
     }
 
-    /// Packets went missing before `packet`: the open unit is torn, and a new one may lack its beginning.
+    /// Packets went missing before `packet`, or nothing came before: the open unit is torn, and a new one may lack its beginning.
     fn after_loss(&mut self, packet: &Packet<'_>) {
         let same = match self.state {
             State::Open { ticks, .. } | State::Skipping { ticks } => ticks == packet.ticks,

@@ -66,6 +66,14 @@ fn a_unit_that_lost_a_packet_is_dropped_and_the_next_says_so() {
 }
 
 #[test]
+fn a_session_that_begins_in_the_middle_of_a_picture_begins_with_the_next() {
+    let mut d = Depacketizer::new(Codec::H264);
+    assert!(push(&mut d, &[0x41, 0x1a], 0, true).is_empty());
+    let units = push(&mut d, &[0x41, 0x9a], 4_500, true);
+    assert_eq!(units, vec![Unit { ticks: 4_500, data: vec![0, 0, 0, 2, 0x41, 0x9a], lost: 0 }]);
+}
+
+#[test]
 fn a_unit_whose_beginning_was_lost_is_dropped_too() {
     let mut d = Depacketizer::new(Codec::H264);
     assert_eq!(push(&mut d, &[0x41, 0x9a], 0, true).len(), 1);
@@ -80,8 +88,9 @@ fn a_unit_whose_beginning_was_lost_is_dropped_too() {
 #[test]
 fn a_fragment_without_its_beginning_is_refused_and_the_stream_goes_on() {
     let mut d = Depacketizer::new(Codec::H264);
-    assert_eq!(d.push(packet(&[0x7c, 0x05, 1], 0, false)), Err(DepayError::Headless));
-    assert!(push(&mut d, &[0x7c, 0x45, 1], 0, true).is_empty());
+    assert_eq!(push(&mut d, &[0x41, 0x9a], 0, true).len(), 1);
+    assert_eq!(d.push(packet(&[0x7c, 0x05, 1], 1, false)), Err(DepayError::Headless));
+    assert!(push(&mut d, &[0x7c, 0x45, 1], 1, true).is_empty());
     let units = push(&mut d, &[0x65, 0x88], 4_500, true);
     assert_eq!(units[0].lost, 1);
 }
