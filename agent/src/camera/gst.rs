@@ -15,7 +15,9 @@ use farwatch_shared::time::BootNs;
 use super::depay::{aac, video};
 use super::{Item, Opening, Source, SourceError, Target, Track};
 use crate::media::audio::{self, Converter};
-use crate::media::protocol::{self as media, AudioTask, CameraTask, Failure, FailureKind, Frame, Kind, Task, VideoCodec};
+use crate::media::protocol::{
+    self as media, AudioTask, CameraTask, Failure, FailureKind, Frame, Kind, Task, VideoCodec,
+};
 use crate::media::worker::{Launch, Worker, WorkerError};
 
 /// How long a camera may take to its first picture.
@@ -51,10 +53,11 @@ impl GstSource {
     }
 
     async fn begin(launch: &Launch, target: &Target) -> Result<(Self, Opening), SourceError> {
-        let (user, password) = match target.credential.as_ref().map(|c| c.expose().split_once(':').unwrap_or((c.expose(), ""))) {
-            Some((user, password)) => (Some(user.to_owned()), Some(Secret::new(password))),
-            None => (None, None),
-        };
+        let (user, password) =
+            match target.credential.as_ref().map(|c| c.expose().split_once(':').unwrap_or((c.expose(), ""))) {
+                Some((user, password)) => (Some(user.to_owned()), Some(Secret::new(password))),
+                None => (None, None),
+            };
         let task = Task::Camera(CameraTask {
             url: target.url.clone(),
             user,
@@ -74,7 +77,8 @@ impl GstSource {
                 let source = Self { worker, first: Some(frame), sound };
                 return Ok((source, Opening { audio: config, ..opening }));
             }
-            let track = serde_json::from_slice(&frame.payload).map_err(|_| unsupported("a track can not be understood"))?;
+            let track =
+                serde_json::from_slice(&frame.payload).map_err(|_| unsupported("a track can not be understood"))?;
             match track {
                 media::Track::Video { codec, parameter_sets, encoded_here } => {
                     opening = Some(Opening {

@@ -22,7 +22,8 @@ const FRAMES: usize = 64;
 /// Pause before a worker that died is replaced.
 const PAUSE: Duration = Duration::from_secs(2);
 /// Sample rates AAC has an index for (ISO/IEC 14496-3, 1.6.3.4).
-const RATES: [u32; 13] = [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
+const RATES: [u32; 13] =
+    [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
 
 /// What the converted track will be, known before any sound; `None` when no AAC can be made of it.
 #[must_use]
@@ -133,7 +134,10 @@ mod tests {
     fn the_track_is_known_before_any_sound() {
         let task = AudioTask { law: Law::A, rate: 8_000, channels: 1 };
         let made = config(task).unwrap();
-        assert_eq!((hex::encode(&made.config), made.rate, made.channels, made.derived), ("1588".into(), 8_000, 1, true));
+        assert_eq!(
+            (hex::encode(&made.config), made.rate, made.channels, made.derived),
+            ("1588".into(), 8_000, 1, true)
+        );
         assert_eq!(config(AudioTask { rate: 8_001, ..task }), None);
         assert_eq!(config(AudioTask { channels: 6, ..task }), None);
     }

@@ -4,15 +4,19 @@
 //! fMP4 writer. Does not: decoding (the worker), which pieces are wanted, who may see them (`footage`).
 //!
 //! Every picture keeps its time: the copy's presentation times are the original's, to the tick. The copy says in its
-//! `uuid` box that it is derived; it is no evidence and is deleted when its [`Preview`] is dropped. It is silent.
+//! `uuid` box that it is derived; it is no evidence and is deleted when its [`Preview`] is dropped. Sound
+//! is copied as it is.
 
+use std::collections::VecDeque;
 use std::io::{self, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use farwatch_shared::digest::Digest;
 use farwatch_shared::id::SegmentId;
-use farwatch_shared::media::fragment::{Fragment, Sample, TrackPart, VIDEO_TRACK};
+use farwatch_shared::media::audio::AudioConfig;
+use farwatch_shared::media::fragment::{AUDIO_TRACK, Fragment, Sample, TrackPart, VIDEO_TRACK};
 use farwatch_shared::media::ident::{FragmentIdent, SegmentIdent};
 use farwatch_shared::media::init::{Init, put_init};
 use farwatch_shared::media::nal::Codec;
@@ -109,14 +113,21 @@ async fn one(launch: &Launch, dir: &Path, original: &Original) -> Result<Preview
         bits_per_second: BITS_PER_SECOND,
     });
     let Worker { mut input, mut output } = Worker::start(launch, &task, "preview").await?;
-    let path = dir.join(format!("preview-{segment}.mp4").replace('/', "-"));
-    let file = File::create(&path).await.map_err(|source| write_error(segment, dir, source))?;
+    // Two people may ask for the same segment at once: each gets a file of their own.
+    let path = dir.join(format!("preview-{}-{}.mp4", segment.short(), uuid::Uuid::new_v4().simple()));
+    let file = File::create_new(&path).await.map_err(|source| write_error(segment, dir, source))?;
     // From here on the file is removed whatever happens.
     let mut preview = Preview { path, planned: original.planned.clone() };
-    let mut writer = Writer::new(file, original.planned.clone(), ident);
-    let (end_ticks, ()) = tokio::try_join!(feed(&mut reader, &mut input), collect(&mut output, &mut writer, dir))?;
+    let sound = Sound { config: init.audio.clone(), waiting: Mutex::new(VecDeque::new()) };
+    let mut writer = Writer::new(file, original.planned.clone(), ident, &sound);
+    let (end_ticks, ()) =
+        tokio::try_join!(feed(&mut reader, &mut input, &sound), collect(&mut output, &mut writer, dir))?;
     output.end().await;
-    preview.planned = writer.finish(end_ticks).await.map_err(|source| write_error(segment, dir, source))?.ok_or(PreviewError::Nothing(segment))?;
+    preview.planned = writer
+        .finish(end_ticks)
+        .await
+        .map_err(|source| write_error(segment, dir, source))?
+        .ok_or(PreviewError::Nothing(segment))?;
     Ok(preview)
 }
 
@@ -125,9 +136,10 @@ fn write_error(segment: SegmentId, dir: &Path, source: io::Error) -> PreviewErro
 }
 
 /// Sends every planned sample to the worker; gives the presentation time the last one ends at.
-async fn feed(reader: &mut Reader<'_>, input: &mut Input) -> Result<i64, PreviewError> {
+async fn feed(reader: &mut Reader<'_>, input: &mut Input, sound: &Sound) -> Result<i64, PreviewError> {
     let mut end = 0;
     while let Some((fragment, data)) = reader.fragment().await? {
+        sound.put(&fragment, &data);
         let Some(video) = fragment.video() else { continue };
         let mut decode = i64::try_from(video.decode_time).unwrap_or(i64::MAX);
         let mut at = 0;
@@ -145,7 +157,7 @@ async fn feed(reader: &mut Reader<'_>, input: &mut Input) -> Result<i64, Preview
 }
 
 /// Writes what comes back.
-async fn collect(output: &mut Output, writer: &mut Writer, dir: &Path) -> Result<(), PreviewError> {
+async fn collect(output: &mut Output, writer: &mut Writer<'_>, dir: &Path) -> Result<(), PreviewError> {
     loop {
         let next = tokio::time::timeout(PATIENCE, output.next()).await.map_err(|_| PreviewError::Hung)?;
         match next? {
@@ -156,6 +168,61 @@ async fn collect(output: &mut Output, writer: &mut Writer, dir: &Path) -> Result
             Some(_) => {}
             None => return Ok(()),
         }
+    }
+}
+
+/// The original's sound on its way from its pieces to the copy's; at most that of one segment waits.
+struct Sound {
+    config: Option<AudioConfig>,
+    waiting: Mutex<VecDeque<AudioFrame>>,
+}
+
+struct AudioFrame {
+    /// In the audio track's timescale, since the original's first picture.
+    at: i64,
+    duration: u32,
+    data: Vec<u8>,
+}
+
+impl Sound {
+    /// Takes a fragment's audio frames, which follow its video samples.
+    fn put(&self, fragment: &Fragment, data: &[u8]) {
+        let mut offset = 0;
+        for track in &fragment.tracks {
+            let mut at = i64::try_from(track.decode_time).unwrap_or(i64::MAX);
+            for sample in &track.samples {
+                let bytes = data.get(offset..offset + sample.size as usize).unwrap_or_default();
+                offset += sample.size as usize;
+                if track.track == AUDIO_TRACK {
+                    let frame = AudioFrame { at, duration: sample.duration, data: bytes.to_vec() };
+                    self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push_back(frame);
+                }
+                at += i64::from(sample.duration);
+            }
+        }
+    }
+
+    /// The frames that begin in `from..to` (ticks of the original's video), as a track that counts from `zero`.
+    fn take(&self, zero: i64, to: i64) -> Option<(TrackPart, Vec<u8>)> {
+        let rate = i128::from(self.config.as_ref()?.rate);
+        let scaled =
+            |ticks: i64| i64::try_from(i128::from(ticks) * rate / i128::from(VIDEO_TIMESCALE)).unwrap_or(i64::MAX);
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut part = TrackPart { track: AUDIO_TRACK, decode_time: 0, samples: Vec::new() };
+        let mut data = Vec::new();
+        while let Some(frame) = waiting.pop_front_if(|f| f.at < scaled(to)) {
+            let at = frame.at - scaled(zero);
+            if at < 0 {
+                continue;
+            }
+            if part.samples.is_empty() {
+                part.decode_time = at.unsigned_abs();
+            }
+            let size = u32::try_from(frame.data.len()).unwrap_or(u32::MAX);
+            part.samples.push(Sample { size, duration: frame.duration, offset: 0, sync: true });
+            data.extend_from_slice(&frame.data);
+        }
+        (!part.samples.is_empty()).then_some((part, data))
     }
 }
 
@@ -215,8 +282,9 @@ impl<'a> Reader<'a> {
 }
 
 /// Writes the copy, a fragment per second.
-struct Writer {
+struct Writer<'a> {
     file: File,
+    sound: &'a Sound,
     /// The original's plan; becomes the copy's.
     planned: ManifestSegment,
     ident: SegmentIdent,
@@ -231,10 +299,11 @@ struct Writer {
     first_shown: i64,
 }
 
-impl Writer {
-    fn new(file: File, planned: ManifestSegment, ident: SegmentIdent) -> Self {
+impl<'a> Writer<'a> {
+    fn new(file: File, planned: ManifestSegment, ident: SegmentIdent, sound: &'a Sound) -> Self {
         Self {
             file,
+            sound,
             planned,
             ident,
             pieces: Vec::new(),
@@ -269,12 +338,10 @@ impl Writer {
         self.ident.camera_ntp = None;
         self.ident.codec.clone_from(&config.codec);
         (self.ident.width, self.ident.height) = (u32::from(config.width), u32::from(config.height));
-        self.ident.audio_codec = None;
-        self.ident.audio_derived = false;
         self.ident.derived = true;
         self.ident.needs_previous = false;
         let mut head = Vec::new();
-        put_init(&mut head, &config, None);
+        put_init(&mut head, &config, self.sound.config.as_ref());
         self.ident.put(&mut head);
         self.zero = Some(zero);
         self.first_shown = shown;
@@ -299,18 +366,24 @@ impl Writer {
                 sync: farwatch_shared::media::nal::picture(Codec::H264, unit).is_clean(),
             })
             .collect();
+        let keyframe = samples.first().is_some_and(|s| s.sync);
+        let mut tracks = vec![TrackPart { track: VIDEO_TRACK, decode_time: since.max(0).unsigned_abs(), samples }];
+        let (part, sound) = self.sound.take(zero, end).unzip();
+        tracks.extend(part);
+        let sound = sound.unwrap_or_default();
         let fragment = Fragment {
             ident: FragmentIdent {
                 boot_ns: BootNs(self.ident.boot_ns.0.saturating_add(ticks90k_to_ns(since))),
                 wall_ms: self.wall(*first),
-                keyframe: samples.first().is_some_and(|s| s.sync),
+                keyframe,
             },
             sequence: u32::try_from(self.pieces.len()).unwrap_or(u32::MAX),
             ntp: None,
-            tracks: vec![TrackPart { track: VIDEO_TRACK, decode_time: since.max(0).unsigned_abs(), samples }],
+            tracks,
         };
         let mut bytes = fragment.head();
         waiting.iter().for_each(|(_, unit)| bytes.extend_from_slice(unit));
+        bytes.extend_from_slice(&sound);
         self.write(&bytes).await
     }
 
@@ -342,7 +415,6 @@ impl Writer {
             codec,
             width: u32::from(width),
             height: u32::from(height),
-            audio_codec: None,
             start_ms: self.ident.wall_ms,
             end_ms: sent_end_ms,
             sent_start_ms,

@@ -62,3 +62,9 @@ pub(super) fn put_esds(out: &mut Vec<u8>, config: &[u8]) {
     out.extend_from_slice(config);
     out.extend_from_slice(&[6, 1, 2]);
 }
+
+/// Reads what [`put_esds`] writes.
+pub(super) fn take_esds(body: &[u8]) -> Option<AudioConfig> {
+    let [5, len, config @ ..] = body.get(24..)? else { return None };
+    AudioConfig::parse(config.get(..usize::from(*len))?)
+}

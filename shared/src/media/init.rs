@@ -118,13 +118,8 @@ pub struct Init {
     pub height: u16,
     /// The body of `avcC` or `hvcC`.
     pub record: Vec<u8>,
-    pub audio: Option<AudioTrack>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AudioTrack {
-    pub timescale: u32,
-    pub channels: u16,
+    /// `derived` is not in a head's tracks; it is in the `uuid` box.
+    pub audio: Option<AudioConfig>,
 }
 
 impl Init {
@@ -134,7 +129,7 @@ impl Init {
         boxes::find(head, b"ftyp")?;
         let moov = boxes::find(head, b"moov")?;
         let mut video = None;
-        let mut audio = None;
+        let mut sound = None;
         for track in boxes::walk(moov).filter(|inner| inner.kind == *b"trak") {
             let media = boxes::find(track.body, b"mdia")?;
             let mut clock = Take(boxes::find(media, b"mdhd")?);
@@ -145,13 +140,13 @@ impl Init {
             match &entry.kind {
                 b"avc1" | b"hvc1" if timescale == VIDEO_TIMESCALE => video = Some(take_video(entry)?),
                 b"mp4a" => {
-                    let channels = Take(entry.body.get(16..)?).u16()?;
-                    audio = Some(AudioTrack { timescale, channels });
+                    let config = audio::take_esds(boxes::find(entry.body.get(28..)?, b"esds")?)?;
+                    sound = (config.rate == timescale).then_some(config);
                 }
                 _ => return None,
             }
         }
-        Some(Self { audio, ..video? })
+        Some(Self { audio: sound, ..video? })
     }
 }
 
