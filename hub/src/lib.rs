@@ -9,6 +9,7 @@ pub mod auth;
 pub mod broker;
 pub mod config;
 pub mod dispatch;
+pub mod door;
 pub mod enrol;
 pub mod fleet;
 pub mod footage;

@@ -126,7 +126,7 @@ pub async fn follow(fleet: Fleet, db: Db, clock: Clock, nudge: Arc<tokio::sync::
             Ok((next, moved)) => {
                 cursor = Some(next);
                 if moved {
-                    nudge.notify_waiters();
+                    nudge.notify_one();
                 }
             }
             Err(e) => warn!(error = %e, "cannot follow the changes in the database"),

@@ -205,17 +205,26 @@ impl Fleet {
         }
     }
 
-    /// Any sign of life. Tells only when the presence changes by it.
-    pub fn seen(&self, agent: AgentId, now: WallMs) {
-        let back = {
+    /// Any sign of life. Tells only when the presence changes by it; true when it proves a Will wrong.
+    pub fn seen(&self, agent: AgentId, now: WallMs) -> bool {
+        let (back, wrong_will) = {
             let mut state = self.state_mut();
-            let Some(a) = state.agents.get_mut(&agent) else { return };
-            a.last_seen_ms = a.last_seen_ms.max(now);
-            a.refresh(now)
+            let Some(a) = state.agents.get_mut(&agent) else { return false };
+            let wrong_will = a.sign_of_life(now);
+            (a.refresh(now), wrong_will)
         };
         if back {
             self.tell(FleetChange::Agent(agent));
         }
+        wrong_will
+    }
+
+    /// The Will of the agent's present session.
+    pub fn will(&self, agent: AgentId, now: WallMs) {
+        self.update(agent, |a| {
+            a.said = Some(PresenceState::Lost);
+            a.refresh(now);
+        });
     }
 
     /// A presence that the store has taken.
@@ -248,7 +257,7 @@ impl Fleet {
             recent.drain(..extra);
         }
         self.update(agent, |a| {
-            a.last_seen_ms = a.last_seen_ms.max(now);
+            a.sign_of_life(now);
             a.refresh(now);
             if a.health.as_ref().is_none_or(|old| old.at_ms <= sample.at_ms) {
                 a.health = Some(sample.clone());
@@ -275,6 +284,16 @@ impl Fleet {
 }
 
 impl AgentNow {
+    /// True when it proves a Will wrong: whoever speaks is there.
+    fn sign_of_life(&mut self, now: WallMs) -> bool {
+        self.last_seen_ms = self.last_seen_ms.max(now);
+        let wrong_will = self.said == Some(PresenceState::Lost);
+        if wrong_will {
+            self.said = Some(PresenceState::Online);
+        }
+        wrong_will
+    }
+
     /// Decides presence anew; true when it changed.
     fn refresh(&mut self, now: WallMs) -> bool {
         let next = presence::decide(self.said, self.last_seen_ms, now);

@@ -172,6 +172,35 @@ fn clip(text: &str, most: usize) -> String {
     text.chars().filter(|c| !c.is_control()).take(most).collect()
 }
 
+/// Takes a Will, which speaks only for the session it was made in. True when it was taken.
+///
+/// # Errors
+/// When the database fails.
+pub async fn take_will(c: &mut Conn, agent: AgentId, session: u64, now: WallMs) -> Result<bool> {
+    let done = sqlx::query(
+        "UPDATE agent SET presence = 'lost', presence_ms = $3 \
+         WHERE agent_id = $1 AND session = $2 AND presence = 'online'",
+    )
+    .bind(agent.to_string())
+    .bind(sql_int(session))
+    .bind(now.0)
+    .execute(c)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// A sign of life after a Will: the Will was wrong, or late.
+///
+/// # Errors
+/// When the database fails.
+pub async fn alive(c: &mut Conn, agent: AgentId) -> Result<()> {
+    sqlx::query("UPDATE agent SET presence = 'online' WHERE agent_id = $1 AND presence = 'lost'")
+        .bind(agent.to_string())
+        .execute(c)
+        .await?;
+    Ok(())
+}
+
 /// # Errors
 /// When the database fails.
 pub async fn seen(c: &mut Conn, agent: AgentId, at: WallMs) -> Result<()> {

@@ -118,6 +118,16 @@ pub async fn get(c: &mut Conn, camera: CameraId) -> Result<CameraRow> {
     row(&found.ok_or_else(|| StoreError::Missing { what: "camera", id: camera.to_string() })?)
 }
 
+/// Whose camera it is, removed ones included.
+///
+/// # Errors
+/// When the database fails.
+pub async fn owner(c: &mut Conn, camera: CameraId) -> Result<Option<AgentId>> {
+    let found =
+        sqlx::query("SELECT agent_id FROM camera WHERE camera_id = $1").bind(camera.to_string()).fetch_optional(c).await?;
+    found.map(|r| parsed(&r, "camera", "agent_id")).transpose()
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HoldRow {
     pub hold: HoldId,
