@@ -227,6 +227,13 @@ impl Fleet {
         });
     }
 
+    /// Something of the agent's was refused or could not be read. Counted without telling: it may come in floods.
+    pub fn reject(&self, agent: AgentId) {
+        if let Some(a) = self.state_mut().agents.get_mut(&agent) {
+            a.rejected += 1;
+        }
+    }
+
     /// A presence that the store has taken.
     pub fn presence(&self, agent: AgentId, p: &Presence, now: WallMs) {
         self.update(agent, |a| {

@@ -101,6 +101,7 @@ impl Ingest {
             Ok(()) => Heard::Taken,
             Err(Missed::Refused(refusal, detail)) => {
                 self.counters.unreadable.fetch_add(1, Ordering::Relaxed);
+                self.fleet.reject(agent);
                 self.refusals.count(agent, up.as_str(), refusal, &detail, &self.clock);
                 Heard::Taken
             }
@@ -297,6 +298,7 @@ impl Ears for Ingest {
 
     fn refused(&self, agent: AgentId, what: &'static str, detail: &str) {
         self.counters.refused.fetch_add(1, Ordering::Relaxed);
+        self.fleet.reject(agent);
         self.refusals.count(agent, what, Refusal::NotYours, detail, &self.clock);
     }
 

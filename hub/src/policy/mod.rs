@@ -83,18 +83,10 @@ pub fn camera_url(which: &'static str, text: &str) -> Result<Url, PolicyError> {
     Ok(url)
 }
 
-/// `host:port` of a camera URL as a credential is bound to it: lower case, the scheme's port when none is named.
+/// `host:port` of a camera URL as a credential is bound to.
 #[must_use]
 pub fn binding_host(url: &Url) -> String {
-    let port = url.port().or(match url.scheme() {
-        "rtsp" => Some(554),
-        "rtsps" => Some(322),
-        "http" => Some(80),
-        "https" => Some(443),
-        _ => None,
-    });
-    let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
-    port.map_or(host.clone(), |port| format!("{host}:{port}"))
+    farwatch_shared::wire::latest::credential_host(url.as_str()).unwrap_or_default()
 }
 
 /// # Errors

@@ -350,6 +350,30 @@ pub async fn received(c: &mut Conn, order: OrderId, short: &str, from: u64, to: 
     Ok(true)
 }
 
+/// Takes bytes back that turned out to belong to a piece with a wrong digest.
+///
+/// # Errors
+/// When the database fails.
+pub async fn gone_back(c: &mut Conn, order: OrderId, short: &str, from: u64, to: u64) -> Result<()> {
+    let done = sqlx::query(
+        "UPDATE pull_segment SET bytes_received = $4 WHERE order_id = $1 AND short = $2 AND bytes_received = $3",
+    )
+    .bind(order.to_string())
+    .bind(short)
+    .bind(sql_int(from))
+    .bind(sql_int(to))
+    .execute(&mut *c)
+    .await?;
+    if done.rows_affected() == 1 {
+        sqlx::query("UPDATE pull SET bytes_received = bytes_received - $2 WHERE order_id = $1")
+            .bind(order.to_string())
+            .bind(sql_int(from - to))
+            .execute(c)
+            .await?;
+    }
+    Ok(())
+}
+
 /// # Errors
 /// When the database fails.
 pub async fn segment_sealed(c: &mut Conn, order: OrderId, short: &str, digest: &Digest) -> Result<()> {
