@@ -1,6 +1,18 @@
-//! Routes of `agents`.
+//! Agents: one in full, its health over time, taking its certificate away.
+
+use farwatch_shared::wire::latest::HealthSample;
 
 use super::prelude::*;
+use super::show;
+use crate::audit::Entry;
+use crate::fleet::AgentNow;
+use crate::store::changes::Kind;
+use crate::store::{self, agents, cameras, certificates, changes, desired, sites};
+
+/// Most samples one answer holds.
+const MOST_SAMPLES: usize = 1500;
+/// Longest stretch of health one may ask for.
+const MOST_DAYS: i64 = 40;
 
 pub(super) fn routes() -> Routes {
     Routes::default()
@@ -10,31 +22,140 @@ pub(super) fn routes() -> Routes {
 }
 
 /// One agent in full.
-#[utoipa::path(get, path = "/api/v1/agents/{id}", tag = "agents",
-    params(("id" = String, Path)),
+#[utoipa::path(get, path = "/api/v1/agents/{id}", tag = "agents", params(("id" = String, Path)),
     responses((status = 200, body = AgentDetail), (status = "4XX", body = Failure)))]
-pub async fn agent(_: Person, _: State<Office>, _: Named<AgentId>) -> Result<Json<AgentDetail>, Fail> {
-    Err(Fail::unbuilt())
+async fn agent(_: Person, State(office): State<Office>, Named(id): Named<AgentId>) -> Result<Json<AgentDetail>, Fail> {
+    let now = office.fleet.agent(id).ok_or_else(|| Fail::not_found("agent"))?;
+    let mut c = office.db.read().await?;
+    let row = agents::get(&mut c, id).await?;
+    let site = sites::get(&mut c, row.site).await?;
+    let desired = desired::find(&mut c, id).await?;
+    let certificate = certificates::newest(&mut c, id).await?;
+    let mut cameras: Vec<_> = cameras::of_agent(&mut c, id)
+        .await?
+        .iter()
+        .map(|row| show::camera(row, &office.fleet.camera(row.camera), &now))
+        .collect();
+    cameras.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
+    Ok(Json(AgentDetail {
+        summary: show::agent(&now),
+        site_name: site.name,
+        time_zone: site.time_zone,
+        session: (now.session != 0).then_some(now.session),
+        target: (!now.target.is_empty()).then(|| now.target.clone()),
+        recorder_version: now.reported.as_ref().and_then(|r| r.recorder_version.clone()),
+        enrolled_ms: row.enrolled_ms,
+        desired: desired.map(|d| DesiredView {
+            generation: d.generation,
+            digest: Some(d.payload_digest),
+            published_ms: d.published_ms,
+        }),
+        reported: now.reported.as_ref().map(|r| ReportedView {
+            generation: r.generation,
+            digest: r.digest,
+            at_ms: r.at_ms,
+            refusals: show::refusals(r),
+        }),
+        health: now.health.as_deref().map(show::health),
+        outbox: outbox(&now),
+        recorder: recorder(&now),
+        certificate: certificate.map(|c| CertificateView { serial: c.serial, expires_ms: c.not_after_ms }),
+        sealing_key: row.sealing_key.into(),
+        recovery_key: Some(office.keys.owner.recovery.clone().into()),
+        cameras,
+    }))
+}
+
+fn outbox(now: &AgentNow) -> Option<OutboxView> {
+    let outbox = &now.health.as_deref()?.outbox;
+    Some(OutboxView {
+        waiting: outbox.waiting,
+        bytes: outbox.bytes,
+        oldest_ms: outbox.oldest_ms,
+        dropped: outbox.dropped,
+    })
+}
+
+fn recorder(now: &AgentNow) -> Option<RecorderView> {
+    let health = now.health.as_deref()?;
+    Some(RecorderView {
+        running: health.recorder.running,
+        sync_bound_ms: health.recorder.sync_bound_ms,
+        mem: health.recorder_mem,
+    })
 }
 
 /// Health of an agent over time.
-#[utoipa::path(get, path = "/api/v1/agents/{id}/health", tag = "agents",
-    params(("id" = String, Path), Range),
+#[utoipa::path(get, path = "/api/v1/agents/{id}/health", tag = "agents", params(("id" = String, Path), Range),
     responses((status = 200, body = HealthSeries), (status = "4XX", body = Failure)))]
-pub async fn agent_health(
+async fn agent_health(
     _: Person,
-    _: State<Office>,
-    _: Asked<Range>,
-    _: Named<AgentId>,
+    State(office): State<Office>,
+    Named(id): Named<AgentId>,
+    Asked(range): Asked<Range>,
 ) -> Result<Json<HealthSeries>, Fail> {
-    Err(Fail::unbuilt())
+    let span = take::stretch(range.from_ms, range.to_ms, office.clock.wall(), MOST_DAYS)?;
+    let mut c = office.db.read().await?;
+    let row = agents::get(&mut c, id).await?;
+    let site = sites::get(&mut c, row.site).await?;
+    let mut samples = store::health::between(&mut c, id, span.start_ms, span.end_ms).await?;
+    // The last minutes are still in memory.
+    let newest = samples.last().map(|s| s.at_ms);
+    let recent = office.fleet.recent_health(id);
+    let later = recent.iter().filter(|s| span.contains(s.at_ms) && newest.is_none_or(|newest| s.at_ms > newest));
+    samples.extend(later.map(|s| HealthSample::clone(s)));
+    Ok(Json(HealthSeries {
+        agent: id,
+        time_zone: site.time_zone,
+        samples: thinned(&samples, MOST_SAMPLES).map(show::health).collect(),
+    }))
 }
 
-/// Takes an agent's certificate away: its sessions and uploads are cut within 5 s.
-#[utoipa::path(post, path = "/api/v1/agents/{id}/revoke", tag = "agents",
-    params(("id" = String, Path)),
+/// At most `most` of them, evenly, the last always among them.
+fn thinned<T>(all: &[T], most: usize) -> impl Iterator<Item = &T> {
+    let every = all.len().div_ceil(most.max(1)).max(1);
+    let skip = (all.len() + every - 1) % every;
+    all.iter().skip(skip).step_by(every)
+}
+
+/// Takes an agent's certificates away. Its MQTT session and uploads are cut within 5 s, and every door refuses it.
+#[utoipa::path(post, path = "/api/v1/agents/{id}/revoke", tag = "agents", params(("id" = String, Path)),
     request_body = Revoke,
     responses((status = 204, description = "Done."), (status = "4XX", body = Failure)))]
-pub async fn revoke_agent(_: Admin, _: State<Office>, _: Named<AgentId>, _: Body<Revoke>) -> Result<StatusCode, Fail> {
-    Err(Fail::unbuilt())
+async fn revoke_agent(
+    Admin(person): Admin,
+    State(office): State<Office>,
+    Named(id): Named<AgentId>,
+    Body(ask): Body<Revoke>,
+) -> Result<StatusCode, Fail> {
+    let now = office.clock.wall();
+    let reason = take::reason(&ask.reason)?;
+    let entry = Entry::done(now, person.actor(), "agent.revoke", id).with("reason", reason.clone());
+    office
+        .deed(entry, move |c| {
+            Box::pin(async move {
+                if !agents::revoke(c, id, &reason, now).await? {
+                    return Err(Fail::conflict("revoked", "that agent is revoked already", "nothing is left to do"));
+                }
+                Ok(changes::note(c, Kind::Agent, &id.to_string(), now).await?)
+            })
+        })
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thinned_series_keeps_its_end_and_its_bound() {
+        for len in [0, 1, 2, 1499, 1500, 1501, 4000, 86_400] {
+            let all: Vec<usize> = (0..len).collect();
+            let thin: Vec<usize> = thinned(&all, MOST_SAMPLES).copied().collect();
+            assert!(thin.len() <= MOST_SAMPLES, "{len} gives {}", thin.len());
+            assert_eq!(thin.last(), all.last());
+            assert!(len == 0 || thin.len() > MOST_SAMPLES / 2 || thin.len() == len);
+        }
+    }
 }

@@ -106,11 +106,3 @@ impl IntoResponse for Fail {
         response
     }
 }
-
-impl Fail {
-    /// 503: the room behind this route is being built.
-    #[must_use]
-    pub fn unbuilt() -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", "the hub is not ready for this", "try again later")
-    }
-}

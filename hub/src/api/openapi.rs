@@ -1,4 +1,4 @@
-//! Routes of `openapi`.
+//! The description of all this.
 
 use super::prelude::*;
 
@@ -7,8 +7,8 @@ pub(super) fn routes() -> Routes {
 }
 
 /// This document.
-#[utoipa::path(get, path = "/api/v1/openapi.json", tag = "openapi",
-    responses((status = 200, description = "See the summary.", content_type = "application/json"), (status = "4XX", body = Failure)))]
-pub async fn document(_: Person, _: State<Office>) -> Result<Response, Fail> {
-    Err(Fail::unbuilt())
+#[utoipa::path(get, path = "/api/v1/openapi.json", tag = "openapi", security(()),
+    responses((status = 200, description = "OpenAPI 3.1.", content_type = "application/json")))]
+async fn document() -> Json<utoipa::openapi::OpenApi> {
+    Json(super::openapi())
 }

@@ -4,8 +4,8 @@ pub(super) use axum::Json;
 pub(super) use axum::extract::State;
 pub(super) use axum::http::StatusCode;
 pub(super) use axum::response::{IntoResponse, Response};
-pub(super) use farwatch_shared::id::{AgentId, CameraId, HoldId, OrderId, PersonId, SiteId, TokenId, ViewId};
-pub(super) use farwatch_shared::time::{Span, WallMs};
+pub(super) use farwatch_shared::id::{AgentId, CameraId, HoldId, OrderId, SiteId, ViewId};
+pub(super) use farwatch_shared::time::WallMs;
 
 pub(super) use super::routes::Routes;
 pub(super) use super::shape::*;

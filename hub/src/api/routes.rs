@@ -49,7 +49,6 @@ impl Routes {
     }
 
     /// What axum serves.
-    #[must_use]
     pub fn into_router(self) -> Router<Office> {
         self.router
     }

@@ -3,6 +3,8 @@
 //! Belongs here: the extractors and the small checks every handler shares (a reason, a name, a range of time).
 //! Does not: who asks ([`crate::auth`]).
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, FromRequestParts, Json, Path, Query, Request};
 use axum::http::request::Parts;
@@ -11,6 +13,7 @@ use farwatch_shared::time::{DAY_MS, Span, WallMs};
 use serde::de::DeserializeOwned;
 
 use super::Fail;
+use crate::door::Remote;
 
 /// A JSON body.
 pub struct Body<T>(pub T);
@@ -67,6 +70,19 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
     }
 }
 
+/// The address a request comes from, as the door saw it.
+pub struct From(pub IpAddr);
+
+impl<S: Send + Sync> FromRequestParts<S> for From {
+    type Rejection = Fail;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Fail> {
+        // Only a door that forgot to say whom it let in gives none; then all share one address, and one limit.
+        let address = parts.extensions.get::<Remote>().map(|remote| remote.address.ip());
+        Ok(Self(address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))))
+    }
+}
+
 /// Longest reason, in characters.
 const MAX_REASON: usize = 500;
 
@@ -104,6 +120,11 @@ pub fn name(what: &str, text: &str, most: usize) -> Result<String, Fail> {
         ));
     }
     Ok(text.to_owned())
+}
+
+/// How many of a list: 100 unless said otherwise, at most 500.
+pub fn limit(asked: Option<u32>) -> u32 {
+    asked.unwrap_or(100).clamp(1, 500)
 }
 
 /// The stretch of time a query means: the last day before `now` unless said otherwise.

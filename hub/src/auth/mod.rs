@@ -1,6 +1,6 @@
 //! Who asks: people, their passwords and sessions.
 //!
-//! Belongs here: set-up by the one-time link, passwords, session secrets, the limit on tries, and the one extractor every
+//! Belongs here: set-up by the one-time link, passwords, session secrets, the limit on tries, and the extractors every
 //! route of the people's door uses. Does not: what a person may do to a thing (a later issue's permission policies), the
 //! agents' certificates (`intake`).
 //!
@@ -8,8 +8,14 @@
 //! further kinds need no route changed.
 
 pub mod cookie;
+mod enter;
 pub mod limit;
 pub mod password;
 mod person;
+mod session;
 
+pub use enter::{Entered, EnterError, leave, set_up, sign_in};
+pub use limit::Limit;
+pub use password::Passwords;
 pub use person::{Admin, Person};
+pub use session::{IDLE_MS, LIFE_MS, Secrets, expires, still_there};

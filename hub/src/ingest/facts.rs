@@ -370,7 +370,7 @@ mod tests {
         assert_eq!((anew.new, anew.duplicates, anew.through), (1, 1, 2));
         let range = Span::new(WallMs(0), WallMs(1000)).unwrap();
         let gaps =
-            store::timeline::gaps(&mut *db.read().await.unwrap(), camera, StreamName::Main, range).await.unwrap();
+            store::timeline::gaps(&mut *db.read().await.unwrap(), camera, StreamName::Main, range, None).await.unwrap().rows;
         assert_eq!(gaps.len(), 3);
     }
 

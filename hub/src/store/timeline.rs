@@ -4,6 +4,7 @@ use farwatch_shared::id::{AgentId, CameraId, StreamName};
 use farwatch_shared::time::{Span, WallMs};
 use farwatch_shared::wire::latest::{ChainHeadFact, GapCause, GapFact};
 use sqlx::Row as _;
+use sqlx::any::AnyRow;
 
 use super::{Conn, Result, json, sql_int, to_json, unsigned, word, word_of};
 
@@ -66,19 +67,49 @@ pub struct GapRow {
     pub detail: String,
 }
 
-/// Gaps that overlap the range, by start, at most 5,000.
+/// Rows of one page, and where the next one begins, if there is one.
+pub struct Page<T> {
+    pub rows: Vec<T>,
+    pub next: Option<After>,
+}
+
+/// The last row of a page.
+pub struct After {
+    start_ms: i64,
+    origin: String,
+}
+
+/// Most rows in one page.
+const PAGE: i64 = 5000;
+
+fn next(rows: &[AnyRow]) -> Result<Option<After>> {
+    let full = i64::try_from(rows.len()).is_ok_and(|n| n == PAGE);
+    let Some(last) = rows.last().filter(|_| full) else { return Ok(None) };
+    Ok(Some(After { start_ms: last.try_get("start_ms")?, origin: last.try_get("origin")? }))
+}
+
+/// Gaps that overlap the range, by start, page by page.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn gaps(c: &mut Conn, camera: CameraId, stream: StreamName, range: Span) -> Result<Vec<GapRow>> {
+pub async fn gaps(
+    c: &mut Conn,
+    camera: CameraId,
+    stream: StreamName,
+    range: Span,
+    after: Option<&After>,
+) -> Result<Page<GapRow>> {
     let rows = sqlx::query(
-        "SELECT start_ms, end_ms, cause, detail FROM gap WHERE camera_id = $1 AND stream = $2 AND end_ms > $3 \
-         AND start_ms < $4 ORDER BY start_ms LIMIT 5000",
+        "SELECT origin, start_ms, end_ms, cause, detail FROM gap WHERE camera_id = $1 AND stream = $2 AND end_ms > $3 \
+         AND start_ms < $4 AND (start_ms > $5 OR (start_ms = $5 AND origin > $6)) ORDER BY start_ms, origin LIMIT $7",
     )
     .bind(camera.to_string())
     .bind(stream.as_str())
     .bind(range.start_ms.0)
     .bind(range.end_ms.0)
+    .bind(after.map_or(i64::MIN, |a| a.start_ms))
+    .bind(after.map_or("", |a| &a.origin))
+    .bind(PAGE)
     .fetch_all(c)
     .await?;
     let mut out = Vec::with_capacity(rows.len());
@@ -87,7 +118,7 @@ pub async fn gaps(c: &mut Conn, camera: CameraId, stream: StreamName, range: Spa
         let Some(span) = Span::new(WallMs(r.try_get("start_ms")?), WallMs(r.try_get("end_ms")?)) else { continue };
         out.push(GapRow { span, cause: word(r, "gap", "cause")?, detail: r.try_get("detail")? });
     }
-    Ok(out)
+    Ok(Page { rows: out, next: next(&rows)? })
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,19 +130,29 @@ pub struct SpanRow {
     pub activity: Vec<u32>,
 }
 
-/// Stretches of footage that overlap the range, by start, at most 5,000.
+/// Stretches of footage that overlap the range, by start, page by page.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn spans(c: &mut Conn, camera: CameraId, stream: StreamName, range: Span) -> Result<Vec<SpanRow>> {
+pub async fn spans(
+    c: &mut Conn,
+    camera: CameraId,
+    stream: StreamName,
+    range: Span,
+    after: Option<&After>,
+) -> Result<Page<SpanRow>> {
     let rows = sqlx::query(
-        "SELECT start_ms, end_ms, run, bytes, activity FROM footage_span WHERE camera_id = $1 AND stream = $2 \
-         AND end_ms > $3 AND start_ms < $4 ORDER BY start_ms LIMIT 5000",
+        "SELECT origin, start_ms, end_ms, run, bytes, activity FROM footage_span WHERE camera_id = $1 AND stream = $2 \
+         AND end_ms > $3 AND start_ms < $4 AND (start_ms > $5 OR (start_ms = $5 AND origin > $6)) \
+         ORDER BY start_ms, origin LIMIT $7",
     )
     .bind(camera.to_string())
     .bind(stream.as_str())
     .bind(range.start_ms.0)
     .bind(range.end_ms.0)
+    .bind(after.map_or(i64::MIN, |a| a.start_ms))
+    .bind(after.map_or("", |a| &a.origin))
+    .bind(PAGE)
     .fetch_all(c)
     .await?;
     let mut out = Vec::with_capacity(rows.len());
@@ -124,5 +165,5 @@ pub async fn spans(c: &mut Conn, camera: CameraId, stream: StreamName, range: Sp
             activity: json(r, "footage_span", "activity")?,
         });
     }
-    Ok(out)
+    Ok(Page { rows: out, next: next(&rows)? })
 }

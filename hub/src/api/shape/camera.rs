@@ -146,7 +146,8 @@ pub struct AddCamera {
     #[serde(default)]
     pub ceiling_days: Option<u32>,
     /// `user:password` in UTF-8, sealed to the agent's `sealing_key`; the `aad` is
-    /// `farwatch camera credential v1|<camera id>|<authority of url, lower case, without user info>`.
+    /// `farwatch camera credential v1|<camera id>|<host>:<port>` of `url`, lower case, with the scheme's port (rtsp 554,
+    /// rtsps 322) when the URL names none.
     #[serde(default)]
     pub sealed_credential: Option<SealedSecret>,
     /// The same text with the same `aad`, sealed to the owner's `recovery_key`.

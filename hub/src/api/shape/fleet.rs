@@ -186,3 +186,10 @@ pub struct CameraSummary {
     /// Footage older than this must be deleted.
     pub ceiling_days: Option<u32>,
 }
+
+/// Whether the hub answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct HubHealth {
+    pub ok: bool,
+    pub version: String,
+}

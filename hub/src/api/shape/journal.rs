@@ -1,5 +1,7 @@
 //! The journal, page by page.
 
+use std::collections::BTreeMap;
+
 use farwatch_shared::time::WallMs;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -29,17 +31,30 @@ pub struct JournalEntry {
     pub index: u64,
     #[schema(value_type = i64)]
     pub at_ms: WallMs,
-    /// `person/<id>`, `agent/<id>`, `hub` or `cli`.
+    /// `person`, `agent`, `hub` or `command_line`.
+    #[schema(example = "person")]
     pub actor: String,
-    /// The name of the person, where the hub still knows it.
+    /// The person's pseudonym or the agent's id.
+    pub actor_id: Option<String>,
+    /// The person's name where the hub still knows it, or the agent's host name.
     pub actor_name: Option<String>,
-    #[schema(example = "pull.request")]
+    /// `<noun>.<verb>`.
+    #[schema(example = "pull.view")]
     pub action: String,
-    /// What it was done to, e.g. `camera/<id>`.
+    /// Id of what it was done to.
     pub object: String,
-    #[schema(example = "begun")]
+    /// `done`, `refused` or `failed`.
+    #[schema(example = "done")]
     pub outcome: String,
-    pub detail: Option<String>,
-    /// SHA-256 of the entry's leaf, hex.
-    pub leaf: Option<String>,
+    pub detail: BTreeMap<String, DetailValue>,
+    /// SHA-256 of the entry's leaf (RFC 6962), hex.
+    pub leaf_hash: String,
+}
+
+/// A value in an entry's detail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum DetailValue {
+    Int(i64),
+    Text(String),
 }

@@ -22,7 +22,7 @@ pub struct TimelineQuery {
     pub stream: StreamChoice,
 }
 
-/// The strip of one camera stream. Spans and gaps are in order of time and clipped to what was asked.
+/// The strip of one camera stream. Spans and gaps are in order of time; those at the edges are not cut.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Timeline {
     #[schema(value_type = String)]
@@ -34,7 +34,8 @@ pub struct Timeline {
     pub from_ms: WallMs,
     #[schema(value_type = i64)]
     pub to_ms: WallMs,
-    /// Footage that is closed and reported. At most 2,000: closer ones are merged when there are more.
+    /// Footage that is closed and reported; stretches that touch are one. At most 2,000: close ones are merged when there
+    /// are more (the gaps between them stay in `gaps`).
     pub spans: Vec<FootageSpan>,
     /// At most 2,000, the longest when there are more.
     pub gaps: Vec<GapSpan>,
@@ -85,8 +86,6 @@ pub enum GapReason {
     Operator,
     /// Not due by schedule.
     Schedule,
-    /// A cause this hub does not know.
-    Unknown,
 }
 
 /// A hole.
@@ -112,9 +111,9 @@ pub struct Hold {
     #[schema(value_type = i64)]
     pub end_ms: WallMs,
     pub reason: String,
-    /// Who placed it.
-    #[schema(value_type = String)]
-    pub person: PersonId,
+    /// Who placed it; absent when it was placed at the hub's own command line.
+    #[schema(value_type = Option<String>)]
+    pub person: Option<PersonId>,
     #[schema(value_type = i64)]
     pub created_ms: WallMs,
 }

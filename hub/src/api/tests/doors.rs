@@ -1,0 +1,178 @@
+//! Headers, the page, compression, events, the fleet and its settings.
+
+use futures::StreamExt as _;
+
+use super::*;
+use crate::fleet::FleetChange;
+
+#[tokio::test]
+async fn answers_are_not_kept_and_pages_are_held_to_ourselves() {
+    let house = House::new().await;
+    let admin = house.admin().await;
+    let fleet = admin.get("/api/v1/fleet").await;
+    let header = |answer: &Response, name: &str| answer.headers()[name].to_str().unwrap().to_owned();
+    assert_eq!(header(&fleet, "cache-control"), "no-store");
+    for answer in [fleet, admin.get("/").await, admin.get("/sites/x/cameras").await] {
+        assert_eq!(answer.status(), 200);
+        assert!(header(&answer, "strict-transport-security").starts_with("max-age="));
+        assert!(header(&answer, "content-security-policy").contains("script-src 'self';"));
+        assert_eq!(header(&answer, "x-content-type-options"), "nosniff");
+    }
+    let index = admin.get("/").await;
+    assert_eq!(header(&index, "cache-control"), "no-cache");
+    let tag = header(&index, "etag");
+    let again = admin.request(Method::GET, "/").header("if-none-match", tag).send().await.unwrap();
+    assert_eq!(again.status(), 304);
+    assert_eq!(admin.get("/assets/none.js").await.status(), 404);
+    assert_eq!(admin.get("/../../etc/passwd").await.status(), 200, "a place in the page, not a file");
+    assert_eq!(code_of(admin.get("/api/v2/fleet").await).await, "not_found");
+    let zipped = admin.request(Method::GET, "/api/v1/openapi.json").header("accept-encoding", "gzip").send().await.unwrap();
+    assert_eq!(header(&zipped, "content-encoding"), "gzip");
+    assert!(zipped.bytes().await.unwrap().len() < 20_000);
+}
+
+#[tokio::test]
+async fn a_camera_is_added_changed_and_drifts_until_the_agent_reports() {
+    let house = House::new().await;
+    let admin = house.admin().await;
+    let (_, agent) = house.agent(&admin).await;
+    let path = format!("/api/v1/agents/{agent}/cameras");
+    let secret = admin.post(&path, &json!({"name": "Gate", "url": "rtsp://admin:hunter2@10.0.0.9/main"})).await;
+    assert_eq!(secret.status(), 400);
+    let body = json_of(secret).await;
+    assert_eq!(body["error"]["code"], "secret_in_url");
+    assert!(!body.to_string().contains("hunter2"));
+    let id = CameraId::generate();
+    let sealed = json!({"enc": "A".repeat(43) + "=", "ct": "A".repeat(43) + "="});
+    let ask = json!({"name": "Gate", "url": "rtsp://10.0.0.9/main", "sealed_credential": sealed});
+    assert_eq!(code_of(admin.post(&path, &ask).await).await, "id_required");
+    let ask = json!({"id": id.to_string(), "name": "Gate", "url": "rtsp://10.0.0.9/main", "sealed_credential": sealed});
+    let made = json_of(admin.post(&path, &ask).await).await;
+    assert_eq!(made["summary"]["id"], id.to_string());
+    assert_eq!(made["has_credential"], true);
+    assert_eq!(made["summary"]["state"], "unknown");
+    assert_eq!(made["time_zone"], "Europe/Warsaw");
+    assert_eq!(code_of(admin.post(&path, &ask).await).await, "taken");
+    let camera = format!("/api/v1/cameras/{id}");
+    let moved = admin.patch(&camera, &json!({"url": "rtsp://10.0.0.8/main"})).await;
+    assert_eq!(code_of(moved).await, "credential_required");
+    let low = admin.patch(&camera, &json!({"ceiling_days": 7})).await;
+    assert_eq!(code_of(low).await, "ceiling_below_floor");
+    let changed = admin.patch(&camera, &json!({"recording": "off", "floor_days": 7, "ceiling_days": 14})).await;
+    assert_eq!(json_of(changed).await["summary"]["ceiling_days"], 14);
+    let row = store::agents::get(&mut house.office.db.read().await.unwrap(), agent).await.unwrap();
+    assert_eq!(row.policy_version, 3, "each change makes the desired state be rendered anew");
+    let detail = json_of(admin.get(&format!("/api/v1/agents/{agent}")).await).await;
+    assert_eq!(detail["summary"]["presence"], "unknown");
+    assert_eq!(detail["sealing_key"].as_str().unwrap().len(), 44);
+    assert_eq!(detail["recovery_key"].as_str().unwrap().len(), 44);
+    let hold = json!({"start_ms": START.0 - 5_000, "end_ms": START.0, "reason": "police"});
+    assert_eq!(admin.post(&format!("{camera}/holds"), &hold).await.status(), 201);
+    let strip = json_of(admin.get(&format!("{camera}/timeline")).await).await;
+    assert_eq!(strip["holds"][0]["reason"], "police");
+    assert_eq!(house.actions().await, ["person.set_up", "site.add", "camera.add", "camera.change", "hold.place"]);
+}
+
+#[tokio::test]
+async fn an_agent_is_revoked_once_and_with_a_reason() {
+    let house = House::new().await;
+    let admin = house.admin().await;
+    let (_, agent) = house.agent(&admin).await;
+    let path = format!("/api/v1/agents/{agent}/revoke");
+    assert_eq!(code_of(admin.post(&path, &json!({"reason": " "})).await).await, "reason_required");
+    assert_eq!(admin.post(&path, &json!({"reason": "stolen"})).await.status(), 204);
+    assert_eq!(code_of(admin.post(&path, &json!({"reason": "stolen"})).await).await, "revoked");
+    let camera = admin.post(&format!("/api/v1/agents/{agent}/cameras"), &json!({"name": "x", "url": "rtsp://h/x"})).await;
+    assert_eq!(code_of(camera).await, "revoked");
+}
+
+#[tokio::test]
+async fn a_token_is_shown_once_with_its_code() {
+    let house = House::new().await;
+    let admin = house.admin().await;
+    let (site, _) = house.agent(&admin).await;
+    let nowhere = admin.post("/api/v1/tokens", &json!({"site_id": SiteId::generate().to_string()})).await;
+    assert_eq!(nowhere.status(), 404);
+    let made = json_of(admin.post("/api/v1/tokens", &json!({"site_id": site.to_string(), "ttl_s": 600})).await).await;
+    let url: farwatch_shared::wire::latest::EnrolUrl = made["url"].as_str().unwrap().parse().unwrap();
+    assert_eq!(url.ca, house.office.keys.ca_pin());
+    assert!(made["qr_svg"].as_str().unwrap().contains("<svg"));
+    let list = json_of(admin.get("/api/v1/tokens").await).await;
+    assert_eq!(list["tokens"].as_array().unwrap().len(), 1);
+    assert_eq!(list["tokens"][0]["state"], "open");
+    let seen = format!("{list} {:?}", house.journal().await);
+    assert!(!seen.contains(url.token.expose()), "the secret is in the answer and nowhere else");
+}
+
+#[tokio::test]
+async fn events_begin_with_the_fleet_and_go_on_where_they_broke_off() {
+    let house = House::new().await;
+    let admin = house.admin().await;
+    let (_, agent) = house.agent(&admin).await;
+    let mut events = Events::new(admin.get("/api/v1/events").await);
+    let (_, name, data) = events.next().await;
+    assert_eq!(name, "fleet");
+    assert_eq!(data["sites"][0]["agents"][0]["id"], agent.to_string());
+    let camera = house.camera(&admin, agent).await;
+    let (id, data) = events.until("camera").await;
+    assert_eq!(data["id"], camera.to_string());
+    drop(events);
+    house.office.fleet.tell(FleetChange::Agent(agent));
+    let pull = house.pull(&admin, camera).await;
+    let again = admin.request(Method::GET, "/api/v1/events").header("last-event-id", id).send().await.unwrap();
+    let mut events = Events::new(again);
+    let (_, first, _) = events.next().await;
+    assert_ne!(first, "fleet", "nothing was lost, so no snapshot");
+    let (_, data) = events.until("pull").await;
+    assert_eq!((data["id"].as_str(), data["state"].as_str()), (Some(&*pull.to_string()), Some("approved")));
+    let strange = admin.request(Method::GET, "/api/v1/events").header("last-event-id", "00000008-1").send().await.unwrap();
+    assert_eq!(Events::new(strange).next().await.1, "fleet");
+    house.stop.cancel();
+    assert!(events.ended().await, "streams end when the hub stops");
+}
+
+/// A stream read event by event.
+struct Events {
+    bytes: futures::stream::BoxStream<'static, reqwest::Result<bytes::Bytes>>,
+    text: String,
+}
+
+impl Events {
+    fn new(answer: Response) -> Self {
+        assert_eq!(answer.headers()["content-type"], "text/event-stream");
+        assert!(!answer.headers().contains_key("content-encoding"));
+        Self { bytes: answer.bytes_stream().boxed(), text: String::new() }
+    }
+
+    async fn next(&mut self) -> (String, String, Value) {
+        loop {
+            if let Some((event, rest)) = self.text.split_once("\n\n") {
+                let field = |name: &str| {
+                    event.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned()
+                };
+                let found = (field("id:"), field("event:"), field("data:"));
+                self.text = rest.to_owned();
+                if !found.1.is_empty() {
+                    return (found.0, found.1, serde_json::from_str(&found.2).unwrap());
+                }
+                continue;
+            }
+            let more = tokio::time::timeout(std::time::Duration::from_secs(20), self.bytes.next()).await;
+            self.text.push_str(std::str::from_utf8(&more.unwrap().unwrap().unwrap()).unwrap());
+        }
+    }
+
+    async fn until(&mut self, wanted: &str) -> (String, Value) {
+        loop {
+            let (id, name, data) = self.next().await;
+            if name == wanted {
+                return (id, data);
+            }
+        }
+    }
+
+    async fn ended(&mut self) -> bool {
+        let end = async { while let Some(Ok(_)) = self.bytes.next().await {} };
+        tokio::time::timeout(std::time::Duration::from_secs(10), end).await.is_ok()
+    }
+}

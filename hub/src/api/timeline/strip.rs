@@ -1,0 +1,177 @@
+//! Many short stretches of footage become few spans that can be drawn.
+//!
+//! Belongs here: joining, merging to a bounded number, resampling the activity; pure. Does not: gaps, fetching.
+
+use farwatch_shared::time::{Span, WallMs};
+
+use super::size;
+use crate::api::shape::FootageSpan;
+use crate::store::timeline::SpanRow;
+
+/// Stretches this close are one: the last frame's nominal end and the next file's first frame seldom meet to the
+/// millisecond. A real hole is in the gap ledger, however short.
+const JOIN_MS: i64 = 1_000;
+/// Most spans in one answer.
+const MOST_SPANS: usize = 2_000;
+/// Slots of activity over the whole of what was asked.
+const SLOTS: i64 = 1_200;
+
+/// Footage of one stream, collected by start.
+pub(super) struct Strip {
+    range: Span,
+    rows: Vec<SpanRow>,
+}
+
+impl Strip {
+    pub(super) fn new(range: Span) -> Self {
+        Self { range, rows: Vec::new() }
+    }
+
+    /// Rows come by start.
+    pub(super) fn add(&mut self, row: SpanRow) {
+        self.rows.push(row);
+    }
+
+    /// Where the footage collected so far ends.
+    pub(super) fn end(&self) -> Option<WallMs> {
+        self.rows.iter().map(|row| row.span.end_ms).max()
+    }
+
+    /// The spans, and the distance below which some were merged for number's sake (0: none were).
+    pub(super) fn drawn(self) -> (Vec<FootageSpan>, i64) {
+        let mut within = JOIN_MS;
+        let mut groups = groups(&self.rows, within);
+        while groups.len() > MOST_SPANS {
+            within *= 2;
+            groups = self::groups(&self.rows, within);
+        }
+        let slot_ms = (self.range.len_ms() / SLOTS).max(1_000);
+        let spans = groups.into_iter().map(|group| draw(group, slot_ms)).collect();
+        (spans, if within == JOIN_MS { 0 } else { within })
+    }
+}
+
+/// The stretch from the end of what is reported to what is already safe on the agent's disk.
+pub(super) fn open_stretch(
+    reported_until: Option<WallMs>,
+    unbroken_since: Option<WallMs>,
+    committed_until: Option<WallMs>,
+) -> Option<Span> {
+    let from = reported_until.max(unbroken_since)?;
+    // Without a beginning of the unbroken stretch nothing is known to reach until now.
+    unbroken_since.and(committed_until).and_then(|until| Span::new(from, until))
+}
+
+fn groups(rows: &[SpanRow], within_ms: i64) -> Vec<&[SpanRow]> {
+    let mut out = Vec::new();
+    let mut first = 0;
+    let mut end = None;
+    for (i, row) in rows.iter().enumerate() {
+        if end.is_some_and(|end| row.span.start_ms.since(end) > within_ms) {
+            out.push(&rows[first..i]);
+            first = i;
+            end = None;
+        }
+        end = Some(end.map_or(row.span.end_ms, |end: WallMs| end.max(row.span.end_ms)));
+    }
+    if first < rows.len() {
+        out.push(&rows[first..]);
+    }
+    out
+}
+
+fn draw(group: &[SpanRow], slot_ms: i64) -> FootageSpan {
+    let start_ms = group.iter().map(|r| r.span.start_ms).min().unwrap_or_default();
+    let end_ms = group.iter().map(|r| r.span.end_ms).max().unwrap_or_default();
+    let bytes = group.iter().fold(0u64, |sum, r| sum.saturating_add(r.bytes));
+    let activity = match group {
+        // One stretch as it was reported keeps its own slots, unless they are finer than can be drawn.
+        [one] if i64::try_from(one.activity.len()).unwrap_or(0) * slot_ms <= one.span.len_ms().max(60_000) => {
+            one.activity.clone()
+        }
+        _ => resample(group, start_ms, end_ms, slot_ms),
+    };
+    FootageSpan { start_ms, end_ms, bytes: size(bytes), activity }
+}
+
+/// Spreads each stretch's slots over common slots of equal length, by share of time.
+fn resample(group: &[SpanRow], start: WallMs, end: WallMs, slot_ms: i64) -> Vec<u32> {
+    let length = end.since(start).max(1);
+    let slots = usize::try_from((length / slot_ms).max(1)).unwrap_or(1);
+    if group.iter().all(|r| r.activity.is_empty()) {
+        return Vec::new();
+    }
+    let mut out = vec![0u64; slots];
+    // In microseconds, so that slots of uneven milliseconds lose nothing.
+    let place = |us: i64| us * i64::try_from(slots).unwrap_or(1) / (length * 1000);
+    for row in group {
+        let count = i64::try_from(row.activity.len()).unwrap_or(1).max(1);
+        let step = row.span.len_ms() * 1000 / count;
+        let offset = row.span.start_ms.since(start) * 1000;
+        for (i, bytes) in (0..).zip(&row.activity) {
+            let middle = offset + step * i + step / 2;
+            if let Some(slot) = usize::try_from(place(middle)).ok().and_then(|slot| out.get_mut(slot)) {
+                *slot += u64::from(*bytes);
+            }
+        }
+    }
+    out.into_iter().map(|bytes| u32::try_from(bytes).unwrap_or(u32::MAX)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use farwatch_shared::time::DAY_MS;
+
+    fn row(start: i64, end: i64, bytes: u64, activity: &[u32]) -> SpanRow {
+        let span = Span::new(WallMs(start), WallMs(end)).unwrap();
+        SpanRow { span, run: String::new(), bytes, activity: activity.to_vec() }
+    }
+
+    fn strip(range_ms: i64, rows: Vec<SpanRow>) -> (Vec<FootageSpan>, i64) {
+        let mut strip = Strip::new(Span::new(WallMs(0), WallMs(range_ms)).unwrap());
+        rows.into_iter().for_each(|row| strip.add(row));
+        strip.drawn()
+    }
+
+    #[test]
+    fn minutes_that_touch_are_one_span_and_no_byte_is_lost() {
+        let minutes: Vec<SpanRow> = (0..1440).map(|m| row(m * 60_000, m * 60_000 + 59_960, 60, &[1; 60])).collect();
+        let (spans, merged_ms) = strip(DAY_MS, minutes);
+        assert_eq!((spans.len(), merged_ms), (1, 0));
+        assert_eq!(spans[0].bytes.bytes(), 1440 * 60);
+        assert_eq!(spans[0].activity.iter().sum::<u32>(), 1440 * 60);
+        assert_eq!(spans[0].activity.len(), 1199);
+        assert!(spans[0].activity.iter().all(|slot| (60..=90).contains(slot)), "{:?}", spans[0].activity);
+    }
+
+    #[test]
+    fn overlapping_recorders_are_united() {
+        let rows = vec![row(0, 60_000, 10, &[]), row(55_000, 70_000, 5, &[]), row(56_000, 58_000, 1, &[]), row(90_000, 99_000, 7, &[])];
+        let (spans, _) = strip(DAY_MS, rows);
+        let got: Vec<_> = spans.iter().map(|s| (s.start_ms.0, s.end_ms.0, s.bytes.bytes())).collect();
+        assert_eq!(got, [(0, 70_000, 16), (90_000, 99_000, 7)]);
+    }
+
+    #[test]
+    fn a_flapping_camera_does_not_make_the_answer_large() {
+        let rows: Vec<SpanRow> = (0..20_000).map(|n| row(n * 10_000, n * 10_000 + 5_000, 1, &[1; 5])).collect();
+        let (spans, merged_ms) = strip(40 * DAY_MS, rows);
+        assert!(spans.len() <= MOST_SPANS, "{}", spans.len());
+        assert!(merged_ms > JOIN_MS);
+        assert_eq!(spans.iter().map(|s| s.bytes.bytes()).sum::<u64>(), 20_000);
+        let slots: usize = spans.iter().map(|s| s.activity.len()).sum();
+        assert!(slots <= MOST_SPANS + usize::try_from(SLOTS).unwrap(), "{slots}");
+    }
+
+    #[test]
+    fn the_open_file_is_told_apart_from_what_is_closed() {
+        let at = |ms| Some(WallMs(ms));
+        assert_eq!(open_stretch(at(100), at(10), at(150)), Span::new(WallMs(100), WallMs(150)));
+        // Reconnected after what is reported: the stretch begins at the reconnect.
+        assert_eq!(open_stretch(at(100), at(120), at(150)), Span::new(WallMs(120), WallMs(150)));
+        assert_eq!(open_stretch(at(100), at(10), at(90)), None);
+        assert_eq!(open_stretch(at(100), None, at(150)), None, "the camera is not recording");
+        assert_eq!(open_stretch(None, at(10), at(15)), Span::new(WallMs(10), WallMs(15)));
+    }
+}
