@@ -18,7 +18,9 @@ fn main() {
     if built {
         return;
     }
-    println!("cargo:warning=the web page is not built; the hub will show a stand-in (cd hub/web && npm ci && npm run build)");
+    println!(
+        "cargo:warning=the web page is not built; the hub will show a stand-in (cd hub/web && npm ci && npm run build)"
+    );
     let made = index.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(index, STAND_IN));
     if let Err(e) = made {
         println!("cargo:warning=cannot write {}: {e}", index.display());

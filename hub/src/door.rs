@@ -107,9 +107,8 @@ fn stamp(path: &PathBuf) -> Option<SystemTime> {
 
 fn read_pair(chain: &PathBuf, key: &PathBuf) -> Result<Arc<CertifiedKey>, DoorError> {
     let bad = |path: &PathBuf| DoorError::Certificate { path: path.clone() };
-    let certs: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(chain)
-        .and_then(Iterator::collect)
-        .map_err(|_| bad(chain))?;
+    let certs: Vec<CertificateDer<'static>> =
+        CertificateDer::pem_file_iter(chain).and_then(Iterator::collect).map_err(|_| bad(chain))?;
     let der = PrivateKeyDer::from_pem_file(key).map_err(|_| bad(key))?;
     let signing = rustls::crypto::aws_lc_rs::sign::any_supported_type(&der).map_err(|_| bad(key))?;
     let pair = CertifiedKey::new(certs, signing);

@@ -18,5 +18,6 @@ pub mod intake;
 pub mod keys;
 pub mod live;
 pub mod policy;
+pub mod run;
 pub mod store;
 pub mod vault;

@@ -20,7 +20,10 @@ const FLOOR_DAYS: u32 = 30;
 const MOST_PEM: usize = 32 << 10;
 
 pub(super) fn routes() -> Routes {
-    Routes::default().at(__path_add_camera, add_camera).at(__path_camera, camera).at(__path_change_camera, change_camera)
+    Routes::default()
+        .at(__path_add_camera, add_camera)
+        .at(__path_camera, camera)
+        .at(__path_change_camera, change_camera)
 }
 
 /// Adds a camera to an agent.
@@ -125,11 +128,7 @@ async fn put(c: &mut Conn, row: CameraRow, now: WallMs) -> Result<(), Fail> {
             && other.name.to_lowercase() == row.name.to_lowercase()
             && agents::get(c, other.agent).await?.site == site
         {
-            return Err(Fail::conflict(
-                "taken",
-                "another camera of this site has that name",
-                "choose another name",
-            ));
+            return Err(Fail::conflict("taken", "another camera of this site has that name", "choose another name"));
         }
     }
     cameras::put(c, &row).await?;
@@ -224,10 +223,13 @@ fn told(entry: Entry, row: &CameraRow) -> Entry {
     entry
         .with("name", row.name.clone())
         .with("url", row.url.clone())
-        .with("recording", match row.recording {
-            Recording::Continuous => "continuous",
-            Recording::Off => "off",
-        })
+        .with(
+            "recording",
+            match row.recording {
+                Recording::Continuous => "continuous",
+                Recording::Off => "off",
+            },
+        )
         .with("floor_days", i64::from(row.floor_days))
         .with("ceiling_days", i64::from(row.ceiling_days.unwrap_or(0)))
         .with("credential", if row.credential.is_some() { "sealed" } else { "none" })
@@ -316,7 +318,10 @@ mod tests {
 
     #[test]
     fn what_is_not_mentioned_stays() {
-        assert_eq!(changed(row(), ChangeCamera::default()).map(|r| CameraRow { camera: row().camera, ..r }).unwrap().name, "Gate");
+        assert_eq!(
+            changed(row(), ChangeCamera::default()).map(|r| CameraRow { camera: row().camera, ..r }).unwrap().name,
+            "Gate"
+        );
         let before = row();
         let after = changed(before.clone(), ChangeCamera::default()).unwrap();
         assert_eq!(after, before);

@@ -8,8 +8,8 @@ use futures::stream::{self, Stream};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
-use super::prelude::*;
 use super::fleet;
+use super::prelude::*;
 use crate::auth::still_there;
 use crate::live::{Begin, Event};
 
@@ -45,9 +45,11 @@ async fn events(
     let mut look = tokio::time::interval(LOOK_AGAIN);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let listener = Listener { office, person, events, due: due.into(), snapshot, at: 0, look };
-    let stream = stream::unfold(listener, |mut listener| async move {
-        listener.next().await.map(|event| (Ok(event), listener))
-    });
+    let stream =
+        stream::unfold(
+            listener,
+            |mut listener| async move { listener.next().await.map(|event| (Ok(event), listener)) },
+        );
     Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
 }
 

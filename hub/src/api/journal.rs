@@ -62,8 +62,11 @@ struct LeafActor {
 
 impl Leaf {
     fn read(bytes: &[u8]) -> Self {
-        serde_json::from_slice(bytes)
-            .unwrap_or_else(|_| Self { action: "unreadable".to_owned(), outcome: "failed".to_owned(), ..Self::default() })
+        serde_json::from_slice(bytes).unwrap_or_else(|_| Self {
+            action: "unreadable".to_owned(),
+            outcome: "failed".to_owned(),
+            ..Self::default()
+        })
     }
 
     fn shown(self, row: &rows::JournalRow, actor_name: Option<String>) -> JournalEntry {
@@ -89,7 +92,8 @@ mod tests {
 
     #[test]
     fn an_entry_is_read_as_it_was_written() {
-        let written = Entry::done(WallMs(5), Actor::Hub, "camera.add", "x").with("name", "\"door\"").with("days", 30_i64);
+        let written =
+            Entry::done(WallMs(5), Actor::Hub, "camera.add", "x").with("name", "\"door\"").with("days", 30_i64);
         let leaf = Leaf::read(&written.leaf("i"));
         assert_eq!((leaf.action.as_str(), leaf.actor.kind.as_str(), leaf.at_ms), ("camera.add", "hub", 5));
         assert_eq!(leaf.detail["name"], DetailValue::Text("\"door\"".to_owned()));

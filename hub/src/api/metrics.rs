@@ -50,7 +50,8 @@ fn of_fleet(office: &Office, text: &mut Exposition) {
         waiting += agent.health.as_ref().map_or(0, |h| h.outbox.waiting);
     }
     let mut by_state: BTreeMap<String, u64> = BTreeMap::new();
-    let online: BTreeMap<_, _> = agents.iter().map(|a| (a.agent, show::presence(a) == super::shape::Presence::Online)).collect();
+    let online: BTreeMap<_, _> =
+        agents.iter().map(|a| (a.agent, show::presence(a) == super::shape::Presence::Online)).collect();
     for camera in office.fleet.cameras().values() {
         for stream in camera.streams.values() {
             let there = online.get(&stream.agent).copied().unwrap_or(false);
@@ -79,7 +80,12 @@ async fn of_rows(office: &Office, text: &mut Exposition) -> store::Result<()> {
     text.gauge("farwatch_pulls_open", "Pulls that are not finished, by state.", "state", &by_state);
     text.one("gauge", "farwatch_pulls_missing_bytes", "Bytes of open pulls still to come.", missing);
     text.one("counter", "farwatch_journal_entries", "Journal entries in their place.", size);
-    text.one("gauge", "farwatch_journal_pending", "Durable journal entries not yet in their place, at most 1000.", pending);
+    text.one(
+        "gauge",
+        "farwatch_journal_pending",
+        "Durable journal entries not yet in their place, at most 1000.",
+        pending,
+    );
     Ok(())
 }
 

@@ -34,8 +34,10 @@ async fn add_pull(
         person: person.id,
     };
     // Writes its journal entries itself, in the same transaction.
-    let row =
-        office.db.write(move |c| Box::pin(async move { footage::request(c, &ask, now).await.map_err(Fail::from) })).await?;
+    let row = office
+        .db
+        .write(move |c| Box::pin(async move { footage::request(c, &ask, now).await.map_err(Fail::from) }))
+        .await?;
     Ok((StatusCode::CREATED, Json(shown(&office, row).await?)))
 }
 

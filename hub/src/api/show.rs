@@ -165,7 +165,12 @@ pub(super) fn gap(cause: wire::GapCause) -> GapReason {
     }
 }
 
-pub(super) fn refusal(refusal: Refusal, detail: &str, camera: Option<CameraId>, generation: Option<u64>) -> RefusalView {
+pub(super) fn refusal(
+    refusal: Refusal,
+    detail: &str,
+    camera: Option<CameraId>,
+    generation: Option<u64>,
+) -> RefusalView {
     RefusalView { code: refusal.code(), message: refusal.to_string(), detail: said(detail), camera, generation }
 }
 

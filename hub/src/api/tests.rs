@@ -114,7 +114,9 @@ impl House {
     /// Somebody who set the hub up and is signed in.
     async fn admin(&self) -> Browser<'_> {
         let mut browser = self.browser();
-        let answer = browser.post("/api/v1/setup", &json!({"token": self.link().await, "name": "Ada", "password": PASSWORD})).await;
+        let answer = browser
+            .post("/api/v1/setup", &json!({"token": self.link().await, "name": "Ada", "password": PASSWORD}))
+            .await;
         assert_eq!(answer.status(), 204);
         browser.keep_cookie(&answer);
         browser
@@ -211,4 +213,3 @@ async fn json_of(answer: Response) -> Value {
 async fn code_of(answer: Response) -> String {
     json_of(answer).await["error"]["code"].as_str().unwrap().to_owned()
 }
-

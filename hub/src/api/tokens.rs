@@ -89,7 +89,13 @@ mod tests {
 
     #[test]
     fn an_enrolment_url_with_many_hosts_still_fits_a_code() {
-        let url = format!("https://hub.example.org:8444/e#t={}&ca={}&owner={}{}", "a".repeat(43), "b".repeat(43), "c".repeat(43), "&h=hub10.example.org:8444".repeat(10));
+        let url = format!(
+            "https://hub.example.org:8444/e#t={}&ca={}&owner={}{}",
+            "a".repeat(43),
+            "b".repeat(43),
+            "c".repeat(43),
+            "&h=hub10.example.org:8444".repeat(10)
+        );
         let svg = qr(&url).unwrap();
         assert!(svg.starts_with("<?xml") && svg.contains("<svg"), "{}", &svg[..80]);
         assert!(!svg.contains("script"));

@@ -105,8 +105,7 @@ pub async fn sign_in(office: &Office, from: IpAddr, name: &str, password: Secret
         return Err(EnterError::Wrong);
     }
     let (entered, row) = fresh(found.person, found.name.unwrap_or_default(), now)?;
-    let entry =
-        Entry::done(now, entered.person.actor(), "session.open", found.person).with("from", from.to_string());
+    let entry = Entry::done(now, entered.person.actor(), "session.open", found.person).with("from", from.to_string());
     office
         .db
         .write(move |c| {

@@ -14,7 +14,7 @@ pub mod password;
 mod person;
 mod session;
 
-pub use enter::{Entered, EnterError, leave, set_up, sign_in};
+pub use enter::{EnterError, Entered, leave, set_up, sign_in};
 pub use limit::Limit;
 pub use password::Passwords;
 pub use person::{Admin, Person};

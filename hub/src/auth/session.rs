@@ -83,12 +83,8 @@ async fn read(db: &Db, hash: Digest, now: WallMs) -> store::Result<Option<(Sessi
     if person.disabled_ms.is_some() {
         return Ok(None);
     }
-    let who = Person {
-        id: row.person,
-        name: person.name.unwrap_or_default(),
-        session: hash,
-        expires_ms: row.expires_ms,
-    };
+    let who =
+        Person { id: row.person, name: person.name.unwrap_or_default(), session: hash, expires_ms: row.expires_ms };
     Ok(Some((row, who)))
 }
 

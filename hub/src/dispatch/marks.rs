@@ -73,8 +73,7 @@ impl Marks {
             for (agent, epochs) in waiting {
                 for (epoch, through) in &epochs {
                     let body = serde_json::to_vec(&Said { epoch: *epoch, through }).unwrap_or_default();
-                    let message =
-                        Outgoing { agent, topic: Down::Received, body: Bytes::from(body), expires_s: 300 };
+                    let message = Outgoing { agent, topic: Down::Received, body: Bytes::from(body), expires_s: 300 };
                     if let Err(e) = bus.publish(message).await {
                         warn!(%agent, error = %e, "what was received could not be said; a new session hears it again");
                     }

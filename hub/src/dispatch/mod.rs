@@ -165,12 +165,8 @@ impl Dispatch {
 
     async fn desired(&self, row: DesiredRow) -> store::Result<()> {
         let Some(agent) = store::agents::find(&mut *self.db.read().await?, row.agent).await? else { return Ok(()) };
-        let message = Outgoing {
-            agent: row.agent,
-            topic: Down::Desired,
-            body: Bytes::from(row.envelope),
-            expires_s: KEEP_S,
-        };
+        let message =
+            Outgoing { agent: row.agent, topic: Down::Desired, body: Bytes::from(row.envelope), expires_s: KEEP_S };
         if let Err(e) = self.bus.publish(message).await {
             warn!(agent = %row.agent, error = %e, "a desired state could not be published");
             return Ok(());
@@ -202,9 +198,7 @@ impl Dispatch {
         }
         info!(pull = %pull.order, agent = %pull.agent, session = agent.session, "ordered");
         let session = agent.session;
-        self.db
-            .write(move |c| Box::pin(async move { store::pulls::ordered(c, pull.order, session).await }))
-            .await
+        self.db.write(move |c| Box::pin(async move { store::pulls::ordered(c, pull.order, session).await })).await
     }
 }
 

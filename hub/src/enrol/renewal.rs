@@ -88,7 +88,10 @@ impl Renewals {
             return Err(EnrolError::refused(Refusal::BadSignature, "the old key did not sign the request"));
         }
         if now.since(peer.not_after_ms) > RENEW_AFTER_EXPIRY_MS {
-            return Err(EnrolError::refused(Refusal::Expired, "the certificate ended more than 180 days ago; enrol anew"));
+            return Err(EnrolError::refused(
+                Refusal::Expired,
+                "the certificate ended more than 180 days ago; enrol anew",
+            ));
         }
         self.in_good_standing(&peer).await?;
         let issued = self.keys.issue_agent(peer.agent, &csr, now)?;

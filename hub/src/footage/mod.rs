@@ -125,7 +125,9 @@ fn ending(pull: &PullRow, step: &Move, actor: Actor, now: WallMs) -> Option<Entr
     let entry = match step.to {
         PullState::Sealed => Entry::done(now, actor, "pull.seal", pull.order).with("bytes", pull.bytes_total),
         PullState::Refused => Entry::refused(now, actor, "pull.refuse", pull.order),
-        PullState::Failed => Entry { outcome: audit::Outcome::Failed, ..Entry::done(now, actor, "pull.fail", pull.order) },
+        PullState::Failed => {
+            Entry { outcome: audit::Outcome::Failed, ..Entry::done(now, actor, "pull.fail", pull.order) }
+        }
         PullState::Expired => {
             Entry { outcome: audit::Outcome::Failed, ..Entry::done(now, actor, "pull.expire", pull.order) }
         }

@@ -50,11 +50,13 @@ pub fn next(pull: &PullRow, event: &Event) -> Option<Move> {
             refusal: Some(Refusal::Expired),
             detail: "not finished within its time; ask again".into(),
         }),
-        (Pulling, Event::Time { now, agent_is_there: true }) if now.since(pull.progress_ms) > STALLED_MS => Some(Move {
-            to: Failed,
-            refusal: Some(Refusal::Internal),
-            detail: "nothing came for 15 minutes although the agent is there; ask again".into(),
-        }),
+        (Pulling, Event::Time { now, agent_is_there: true }) if now.since(pull.progress_ms) > STALLED_MS => {
+            Some(Move {
+                to: Failed,
+                refusal: Some(Refusal::Internal),
+                detail: "nothing came for 15 minutes although the agent is there; ask again".into(),
+            })
+        }
         _ => None,
     }
 }

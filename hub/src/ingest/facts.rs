@@ -79,7 +79,8 @@ struct Numbered {
 /// When not even epoch, class and numbers can be read, or there are too many facts.
 pub fn read_batch(body: &[u8]) -> std::result::Result<Batch, Rejected> {
     let raw: RawBatch<'_> = serde_json::from_slice(body).map_err(|e| Rejected(e.to_string()))?;
-    if raw.class.is_empty() || raw.class.len() > 32 || raw.class.bytes().any(|b| !(b.is_ascii_lowercase() || b == b'_')) {
+    if raw.class.is_empty() || raw.class.len() > 32 || raw.class.bytes().any(|b| !(b.is_ascii_lowercase() || b == b'_'))
+    {
         return Err(Rejected("the class is not a word".into()));
     }
     if raw.facts.is_empty() || raw.facts.len() > MAX_FACTS {
@@ -287,12 +288,8 @@ mod tests {
         let site = farwatch_shared::id::SiteId::generate();
         db.write(move |c| {
             Box::pin(async move {
-                let row = store::sites::SiteRow {
-                    site,
-                    name: "s".into(),
-                    time_zone: "UTC".into(),
-                    created_ms: WallMs(0),
-                };
+                let row =
+                    store::sites::SiteRow { site, name: "s".into(), time_zone: "UTC".into(), created_ms: WallMs(0) };
                 store::sites::insert(c, &row).await?;
                 let agent_row = store::agents::AgentRow {
                     agent,
@@ -369,8 +366,10 @@ mod tests {
         let anew = take(&db, agent, batch(second, &[gap(1, 2, camera), gap(2, 3, camera)])).await;
         assert_eq!((anew.new, anew.duplicates, anew.through), (1, 1, 2));
         let range = Span::new(WallMs(0), WallMs(1000)).unwrap();
-        let gaps =
-            store::timeline::gaps(&mut *db.read().await.unwrap(), camera, StreamName::Main, range, None).await.unwrap().rows;
+        let gaps = store::timeline::gaps(&mut *db.read().await.unwrap(), camera, StreamName::Main, range, None)
+            .await
+            .unwrap()
+            .rows;
         assert_eq!(gaps.len(), 3);
     }
 
@@ -394,7 +393,8 @@ mod tests {
     async fn an_unreadable_fact_is_kept_word_for_word_and_received() {
         let (db, agent, camera, _dir) = house().await;
         let epoch = OutboxEpoch::generate();
-        let strange = "{\"number\":2,\"at_ms\":1,\"origin\":\"r/2\",\"body\":{\"kind\":\"of a later version\",\"x\":1}}";
+        let strange =
+            "{\"number\":2,\"at_ms\":1,\"origin\":\"r/2\",\"body\":{\"kind\":\"of a later version\",\"x\":1}}";
         let other = gap(3, 3, CameraId::generate());
         let reversed = gap(4, 4, camera).replace("\"end_ms\":45", "\"end_ms\":1");
         let facts = [gap(1, 1, camera), strange.to_owned(), other, reversed, gap(5, 5, camera)];

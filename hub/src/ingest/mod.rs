@@ -131,7 +131,10 @@ impl Ingest {
             .write(move |c| Box::pin(async move { store::agents::take_presence(c, agent, &row, now).await }))
             .await?;
         if !taken {
-            return Err(Missed::Refused(Refusal::WrongSession, format!("session {} is older than one heard", p.session)));
+            return Err(Missed::Refused(
+                Refusal::WrongSession,
+                format!("session {} is older than one heard", p.session),
+            ));
         }
         info!(%agent, session = p.session, state = ?p.state, version = %p.version, "presence");
         self.fleet.presence(agent, &p, now);
@@ -204,10 +207,8 @@ impl Ingest {
     async fn result(&self, message: Uplink) -> Result<(), Missed> {
         let (agent, result, now) = (message.agent, read::<OrderResult>(&message.body)?, self.clock.wall());
         let order = result.order;
-        let known = self
-            .db
-            .write(move |c| Box::pin(async move { footage::on_result(c, agent, &result, now).await }))
-            .await?;
+        let known =
+            self.db.write(move |c| Box::pin(async move { footage::on_result(c, agent, &result, now).await })).await?;
         if known.is_none() {
             return Err(Missed::Refused(Refusal::NotYours, format!("no order {order} of this agent")));
         }
@@ -237,9 +238,10 @@ impl Ingest {
             return Err(Missed::Refused(Refusal::TooMany, format!("more than {FACTS_PER_DAY} facts today")));
         }
         let (epoch, class) = (batch.epoch, batch.class.clone());
-        let stored =
-            self.db.write(move |c| Box::pin(async move { facts::store(c, agent, batch, now).await })).await?;
-        let count = |counter: &AtomicU64, n: u64| drop(counter.fetch_add(n, Ordering::Relaxed));
+        let stored = self.db.write(move |c| Box::pin(async move { facts::store(c, agent, batch, now).await })).await?;
+        let count = |counter: &AtomicU64, n: u64| {
+            let _ = counter.fetch_add(n, Ordering::Relaxed);
+        };
         count(&self.counters.facts, stored.new);
         count(&self.counters.duplicates, stored.duplicates);
         count(&self.counters.lost_facts, stored.lost);

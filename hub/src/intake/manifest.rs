@@ -41,7 +41,10 @@ pub fn check(m: &Manifest, pull: &PullRow) -> Result<(), (Refusal, String)> {
             return Err((Refusal::BadRange, format!("{short} is of another camera or stream")));
         }
         if !s.is_consistent() {
-            return Err((Refusal::DigestMismatch, format!("{short}: its pieces do not give its digest, or have holes")));
+            return Err((
+                Refusal::DigestMismatch,
+                format!("{short}: its pieces do not give its digest, or have holes"),
+            ));
         }
         let (from, to) = (s.sent_start_ms, s.sent_end_ms);
         let outside = from.since(pull.start_ms) < -BEFORE_MS || to.since(pull.end_ms) > AFTER_MS;

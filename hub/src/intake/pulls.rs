@@ -186,7 +186,8 @@ pub async fn chunk(
     request: Request,
 ) -> Result<impl IntoResponse, Refused> {
     let range = content_range(request.headers());
-    let (first, last, total) = range.ok_or_else(|| Refused::because(Refusal::Malformed, "no Content-Range: bytes a-b/total"))?;
+    let (first, last, total) =
+        range.ok_or_else(|| Refused::because(Refusal::Malformed, "no Content-Range: bytes a-b/total"))?;
     let pull = own_pull(&desk, peer.agent, &order).await?;
     open(&pull, &desk)?;
     let segment = listed(&desk, &pull, &short).await?;
@@ -194,7 +195,10 @@ pub async fn chunk(
     let length = length.ok_or_else(|| Refused::plain(Refusal::TooLarge))?;
     let beyond = total != segment.bytes_total || last >= segment.bytes_total;
     if beyond || first != segment.bytes_received {
-        let why = format!("bytes {first}-{last}/{total}, expected from {} of {}", segment.bytes_received, segment.bytes_total);
+        let why = format!(
+            "bytes {first}-{last}/{total}, expected from {} of {}",
+            segment.bytes_received, segment.bytes_total
+        );
         return Err(Refused::because(Refusal::BadOffset, why).at(segment.bytes_received));
     }
     let most = usize::try_from(length).unwrap_or(usize::MAX);

@@ -71,8 +71,11 @@ pub fn camera_url(which: &'static str, text: &str) -> Result<Url, PolicyError> {
     let secret_query = url.query_pairs().any(|(key, value)| {
         let key = key.to_ascii_lowercase();
         !value.is_empty()
-            && ["pass", "pwd", "password", "passwd", "token", "secret", "auth", "apikey", "api_key", "key", "user", "username"]
-                .contains(&key.as_str())
+            && [
+                "pass", "pwd", "password", "passwd", "token", "secret", "auth", "apikey", "api_key", "key", "user",
+                "username",
+            ]
+            .contains(&key.as_str())
     });
     if !url.username().is_empty() || url.password().is_some() || secret_query {
         return Err(PolicyError::SecretInUrl(which));
@@ -146,7 +149,8 @@ mod tests {
     // SEC-02
     #[test]
     fn a_url_with_a_secret_is_refused_and_not_repeated() {
-        for bad in ["rtsp://admin:hunter2@10.0.0.9/x", "rtsp://admin@10.0.0.9/x", "rtsp://10.0.0.9/x?Password=hunter2"] {
+        for bad in ["rtsp://admin:hunter2@10.0.0.9/x", "rtsp://admin@10.0.0.9/x", "rtsp://10.0.0.9/x?Password=hunter2"]
+        {
             let refused = camera_url("main", bad).unwrap_err();
             assert_eq!(refused, PolicyError::SecretInUrl("main"), "{bad}");
             assert!(!refused.to_string().contains("hunter2"));

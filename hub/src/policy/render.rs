@@ -79,10 +79,7 @@ fn camera(row: &CameraRow) -> DesiredCamera {
         recording: row.recording,
         audio: row.audio,
         source: row.source,
-        streams: streams(row)
-            .into_iter()
-            .map(|(stream, url)| DesiredStream { stream, url, record: true })
-            .collect(),
+        streams: streams(row).into_iter().map(|(stream, url)| DesiredStream { stream, url, record: true }).collect(),
         credential: row.credential.clone(),
         ca_pem: row.ca_pem.clone(),
     }

@@ -123,8 +123,10 @@ pub async fn get(c: &mut Conn, camera: CameraId) -> Result<CameraRow> {
 /// # Errors
 /// When the database fails.
 pub async fn owner(c: &mut Conn, camera: CameraId) -> Result<Option<AgentId>> {
-    let found =
-        sqlx::query("SELECT agent_id FROM camera WHERE camera_id = $1").bind(camera.to_string()).fetch_optional(c).await?;
+    let found = sqlx::query("SELECT agent_id FROM camera WHERE camera_id = $1")
+        .bind(camera.to_string())
+        .fetch_optional(c)
+        .await?;
     found.map(|r| parsed(&r, "camera", "agent_id")).transpose()
 }
 

@@ -24,7 +24,9 @@ use crate::store::pulls::PullSegmentRow;
 /// Why a chunk is not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum ChunkError {
-    #[error("the bytes of the piece at offset {offset} of {short} have the digest {found}, the manifest says {expected}")]
+    #[error(
+        "the bytes of the piece at offset {offset} of {short} have the digest {found}, the manifest says {expected}"
+    )]
     Digest { short: String, offset: u64, found: Digest, expected: Digest, from_earlier: bool },
     #[error("the hub's disk is full")]
     DiskFull,
@@ -105,9 +107,7 @@ impl Vault {
     /// piece: then the caller goes back to the piece's start, or the upload could never go on.
     pub async fn write(&self, row: &PullSegmentRow, chunk: Bytes) -> Result<(), ChunkError> {
         let (path, row) = (self.part(row.order, &row.short), row.clone());
-        spawn_blocking(move || write(&path, &row, &chunk))
-            .await
-            .map_err(|e| ChunkError::Io(io::Error::other(e)))?
+        spawn_blocking(move || write(&path, &row, &chunk)).await.map_err(|e| ChunkError::Io(io::Error::other(e)))?
     }
 
     /// Reads bytes that have arrived. Shorter than asked when fewer are there.
@@ -193,7 +193,8 @@ fn seal(part: &Path, whole: &Path, row: &PullSegmentRow) -> Result<Digest, SealE
         }
     }
     let total = usize::try_from(row.bytes_total).unwrap_or(usize::MAX);
-    let bytes = bytes.get(..total).ok_or_else(|| SealError::Digest { short: row.short.clone(), offset: row.bytes_total })?;
+    let bytes =
+        bytes.get(..total).ok_or_else(|| SealError::Digest { short: row.short.clone(), offset: row.bytes_total })?;
     if path == part {
         let file = OpenOptions::new().write(true).open(part).map_err(io_error)?;
         // Bytes beyond the total were never acknowledged.

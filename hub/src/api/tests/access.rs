@@ -4,10 +4,10 @@ use super::*;
 
 /// Routes anybody may reach, and why. Everything else in the document answers 401 without a session.
 const PUBLIC: [(&str, &str); 4] = [
-    ("post", "/api/v1/setup"),          // the one-time link is the key
-    ("post", "/api/v1/session"),        // signing in
-    ("get", "/api/v1/openapi.json"),    // says nothing of anybody
-    ("get", "/healthz"),                // for balancers
+    ("post", "/api/v1/setup"),       // the one-time link is the key
+    ("post", "/api/v1/session"),     // signing in
+    ("get", "/api/v1/openapi.json"), // says nothing of anybody
+    ("get", "/healthz"),             // for balancers
 ];
 
 fn operations() -> Vec<(String, String)> {
@@ -50,7 +50,8 @@ async fn every_route_in_the_document_is_served_and_fails_in_one_shape() {
     let admin = house.admin().await;
     for (method, path) in operations().into_iter().filter(|(_, path)| path.contains('{')) {
         let request = admin.request(Method::from_bytes(method.to_uppercase().as_bytes()).unwrap(), &filled(&path));
-        let answer = request.json(&json!({"reason": "x", "start_ms": 1, "end_ms": 2, "name": "x", "url": "rtsp://h/x"})).send();
+        let answer =
+            request.json(&json!({"reason": "x", "start_ms": 1, "end_ms": 2, "name": "x", "url": "rtsp://h/x"})).send();
         let answer = answer.await.unwrap();
         // The id names nothing, so 404; but a route that is not there would say so in other words.
         assert_eq!(answer.status(), 404, "{method} {path}");

@@ -26,7 +26,8 @@ async fn answers_are_not_kept_and_pages_are_held_to_ourselves() {
     assert_eq!(admin.get("/assets/none.js").await.status(), 404);
     assert_eq!(admin.get("/../../etc/passwd").await.status(), 200, "a place in the page, not a file");
     assert_eq!(code_of(admin.get("/api/v2/fleet").await).await, "not_found");
-    let zipped = admin.request(Method::GET, "/api/v1/openapi.json").header("accept-encoding", "gzip").send().await.unwrap();
+    let zipped =
+        admin.request(Method::GET, "/api/v1/openapi.json").header("accept-encoding", "gzip").send().await.unwrap();
     assert_eq!(header(&zipped, "content-encoding"), "gzip");
     assert!(zipped.bytes().await.unwrap().len() < 20_000);
 }
@@ -82,7 +83,8 @@ async fn an_agent_is_revoked_once_and_with_a_reason() {
     assert_eq!(code_of(admin.post(&path, &json!({"reason": " "})).await).await, "reason_required");
     assert_eq!(admin.post(&path, &json!({"reason": "stolen"})).await.status(), 204);
     assert_eq!(code_of(admin.post(&path, &json!({"reason": "stolen"})).await).await, "revoked");
-    let camera = admin.post(&format!("/api/v1/agents/{agent}/cameras"), &json!({"name": "x", "url": "rtsp://h/x"})).await;
+    let camera =
+        admin.post(&format!("/api/v1/agents/{agent}/cameras"), &json!({"name": "x", "url": "rtsp://h/x"})).await;
     assert_eq!(code_of(camera).await, "revoked");
 }
 
@@ -125,7 +127,8 @@ async fn events_begin_with_the_fleet_and_go_on_where_they_broke_off() {
     assert_ne!(first, "fleet", "nothing was lost, so no snapshot");
     let (_, data) = events.until("pull").await;
     assert_eq!((data["id"].as_str(), data["state"].as_str()), (Some(&*pull.to_string()), Some("approved")));
-    let strange = admin.request(Method::GET, "/api/v1/events").header("last-event-id", "00000008-1").send().await.unwrap();
+    let strange =
+        admin.request(Method::GET, "/api/v1/events").header("last-event-id", "00000008-1").send().await.unwrap();
     assert_eq!(Events::new(strange).next().await.1, "fleet");
     house.stop.cancel();
     assert!(events.ended().await, "streams end when the hub stops");

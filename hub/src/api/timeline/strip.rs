@@ -147,7 +147,12 @@ mod tests {
 
     #[test]
     fn overlapping_recorders_are_united() {
-        let rows = vec![row(0, 60_000, 10, &[]), row(55_000, 70_000, 5, &[]), row(56_000, 58_000, 1, &[]), row(90_000, 99_000, 7, &[])];
+        let rows = vec![
+            row(0, 60_000, 10, &[]),
+            row(55_000, 70_000, 5, &[]),
+            row(56_000, 58_000, 1, &[]),
+            row(90_000, 99_000, 7, &[]),
+        ];
         let (spans, _) = strip(DAY_MS, rows);
         let got: Vec<_> = spans.iter().map(|s| (s.start_ms.0, s.end_ms.0, s.bytes.bytes())).collect();
         assert_eq!(got, [(0, 70_000, 16), (90_000, 99_000, 7)]);
