@@ -47,12 +47,12 @@ impl GstSource {
     ///
     /// # Errors
     /// When the camera can not be reached, refuses, or offers nothing that can be recorded.
-    pub async fn open(launch: &Launch, target: &Target) -> Result<(Self, Opening), SourceError> {
+    pub async fn open(launch: &Launch, target: &Target) -> Result<(Opening, Self), SourceError> {
         let silent = || SourceError::Silent { seconds: u32::try_from(FIRST_PICTURE.as_secs()).unwrap_or(0) };
         tokio::time::timeout(FIRST_PICTURE, Self::begin(launch, target)).await.map_err(|_| silent())?
     }
 
-    async fn begin(launch: &Launch, target: &Target) -> Result<(Self, Opening), SourceError> {
+    async fn begin(launch: &Launch, target: &Target) -> Result<(Opening, Self), SourceError> {
         let (user, password) =
             match target.credential.as_ref().map(|c| c.expose().split_once(':').unwrap_or((c.expose(), ""))) {
                 Some((user, password)) => (Some(user.to_owned()), Some(Secret::new(password))),
@@ -75,7 +75,7 @@ impl GstSource {
             if frame.kind != Kind::Track {
                 let opening: Opening = opening.ok_or_else(|| unsupported("pictures came before their description"))?;
                 let source = Self { worker, first: Some(frame), sound };
-                return Ok((source, Opening { audio: config, ..opening }));
+                return Ok((Opening { audio: config, ..opening }, source));
             }
             let track =
                 serde_json::from_slice(&frame.payload).map_err(|_| unsupported("a track can not be understood"))?;
@@ -132,7 +132,8 @@ impl GstSource {
             }
             (Kind::Clock, _, _) => {
                 let ntp = frame.payload.first_chunk().map(|ntp| u64::from_be_bytes(*ntp))?;
-                Some(Item::Report { track, ticks: frame.ticks, ntp })
+                // Some cameras send reports with a clock of zero.
+                (ntp >> 32 != 0).then_some(Item::Report { track, ticks: frame.ticks, ntp })
             }
             (Kind::Track, _, _) => Some(Item::Defect("a track was described twice")),
             _ => None,
