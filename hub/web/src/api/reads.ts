@@ -79,8 +79,15 @@ function timelineQuery(id: string, from: number, to: number, stream: StreamName,
 }
 
 /** What is kept, missing and held in a range. `moving` while the range reaches now. */
-export function useTimeline(id: string, from: number, to: number, moving: boolean, stream: StreamName = "main") {
-  return useQuery(timelineQuery(id, from, to, stream, moving));
+export function useTimeline(
+  id: string,
+  from: number,
+  to: number,
+  moving: boolean,
+  stream: StreamName = "main",
+  enabled = true,
+) {
+  return useQuery({ ...timelineQuery(id, from, to, stream, moving), enabled });
 }
 
 /** The same for several cameras at once, in the order asked. */

@@ -1,3 +1,336 @@
-export default function CameraPage(_: { id?: string; agent?: string }) {
-  return null;
+// A camera: is it recording now, how far back, where are the holes; then the footage.
+import { Button } from "@mantine/core";
+import { useEffect, useMemo, useState } from "react";
+import { cameraAnswer } from "../answer/camera";
+import { choosePicture, type Picture, pictureOf } from "../answer/request";
+import { useNewPull } from "../api/changes";
+import { useCamera, useFleet, usePulls, useSession, useTimeline } from "../api/reads";
+import type { CameraDetail, Pull } from "../api/types";
+import { CameraFacts } from "../parts/CameraFacts";
+import { Crumbs } from "../parts/Crumbs";
+import { DayEvents } from "../parts/DayEvents";
+import { Legend } from "../parts/Legend";
+import { RequestForm } from "../parts/RequestForm";
+import { isTyping } from "../parts/Shell";
+import { State } from "../parts/State";
+import { Failure, Loading } from "../parts/Trouble";
+import { canPlay } from "../player/feed";
+import { Axis } from "../strip/Axis";
+import { Calendar, lastDays } from "../strip/Calendar";
+import { account, nextGap, noLane } from "../strip/model";
+import { type Range, Strip } from "../strip/Strip";
+import { useLanguage } from "../text";
+import { date, length, range as rangeWords, zoneLabel } from "../time/format";
+import { useNow, useZone } from "../time/shown";
+import { dayStart } from "../time/zone";
+import { ChangeCamera } from "./ChangeCamera";
+import { HoldFootage } from "./HoldFootage";
+import { Watch } from "./Watch";
+
+const days = 31;
+
+export default function CameraPage({ id }: { id: string }) {
+  const camera = useCamera(id);
+  if (camera.isPending) return <Loading rows={2} height={240} />;
+  if (!camera.data) return <Failure error={camera.error} again={() => camera.refetch()} />;
+  return <Known camera={camera.data} />;
+}
+
+function Known({ camera }: { camera: CameraDetail }) {
+  const { text, language } = useLanguage();
+  const t = text.camera;
+  const now = useNow(1_000);
+  const fleet = useFleet();
+  const session = useSession();
+  const site = fleet.data?.sites.find((s) => s.id === camera.site);
+  const agent = site?.agents.find((a) => a.id === camera.agent);
+  const zone = useZone(site?.time_zone ?? "UTC");
+
+  // The present day is chosen by having chosen none, so that midnight turns the page.
+  const [chosenDay, setChosenDay] = useState<number | null>(null);
+  const today = dayStart(now, zone);
+  const day = chosenDay ?? today;
+  const dayEnd = dayStart(day, zone, 1);
+  const timeline = useTimeline(camera.id, day, dayEnd, day === today);
+  const lane = timeline.data ?? noLane;
+  const calendarDays = useMemo(() => lastDays(today, zone, days), [today, zone]);
+  const month = useTimeline(camera.id, calendarDays[0] ?? day, dayStart(today, zone, 1), true);
+  const pulls = usePulls(camera.id);
+
+  const [range, setRange] = useState<Range | null>(null);
+  const [cursor, setCursor] = useState<number | null>(null);
+  const [asking, setAsking] = useState(false);
+  const [holding, setHolding] = useState(false);
+  const [changing, setChanging] = useState(false);
+  const [watch, setWatch] = useState<{ pull: string; reason: string } | null>(null);
+  const best = choosePicture(camera, canPlay);
+  const [picture, setPicture] = useState<Picture | null>(null);
+  const ask = useNewPull(camera.id);
+
+  const pick = (ms: number) => {
+    const end = Math.min(ms + 20_000, now);
+    setCursor(ms);
+    setRange({ start: Math.min(ms - 10_000, end - 10_000), end });
+    setAsking(true);
+  };
+  const choose = (next: Range) => {
+    // Whole seconds: that is what the fields can say.
+    const start = Math.floor(next.start / 1000) * 1000;
+    const end = Math.min(Math.ceil(next.end / 1000) * 1000, Math.floor(now / 1000) * 1000);
+    setRange({ start, end: Math.max(start + 1_000, end) });
+    setCursor(start);
+    setAsking(true);
+  };
+  const goDay = (start: number) => {
+    setChosenDay(start === today ? null : start);
+    setRange(null);
+    setCursor(null);
+    setAsking(false);
+  };
+  const openForm = () => {
+    if (!range) {
+      const end = Math.floor(Math.min(now, camera.last_committed_ms ?? now) / 1000) * 1000 - 2_000;
+      setRange({ start: end - 30_000, end });
+      setCursor(end - 30_000);
+      if (end < day || end > dayEnd) goDay(dayStart(end, zone));
+    }
+    setAsking(true);
+  };
+
+  // G finds the next gap wherever the focus is, round the day.
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (isTyping(event.target) || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.key !== "G" && event.key !== "g") return;
+      const next = nextGap([lane], cursor ?? day) ?? nextGap([lane], day - 1);
+      if (next !== null) setCursor(next);
+    };
+    window.addEventListener("keydown", onKey);
+    return () => window.removeEventListener("keydown", onKey);
+  }, [lane, cursor, day]);
+
+  const answer = cameraAnswer(camera, agent?.presence ?? null, now, text, language);
+  const sum = account(lane, day, dayEnd, now);
+  const whole = account(month.data ?? noLane, Math.max(calendarDays[0] ?? day, camera.oldest_ms ?? now), now, now);
+  const focus = range ? (range.start + range.end) / 2 : cursor;
+  const reach = range ? Math.max(600_000, (range.end - range.start) * 1.5) : 600_000;
+  const near = focus !== null ? { from: Math.max(day, focus - reach), to: Math.min(dayEnd, focus + reach) } : null;
+  const pictures: Picture[] = camera.has_sub ? ["original", "sub", "preview"] : ["original", "preview"];
+  const notice =
+    best === "original"
+      ? null
+      : `${text.request.cannotPlay} ${best === "sub" ? text.request.cannotPlaySub : text.request.cannotPlayPreview}`;
+
+  return (
+    <>
+      <Crumbs
+        list={[
+          [text.site.crumb, "/"],
+          ...(site ? [[site.name, `/sites/${site.id}`] as const] : []),
+          ...(agent ? [[`${text.agent.crumbBox} ${agent.name}`, `/agents/${agent.id}`] as const] : []),
+        ]}
+      />
+      <div className="head">
+        <h1>{camera.name}</h1>
+        <span data-testid="answer">
+          <State level={answer.level} big>
+            {answer.words}
+          </State>
+        </span>
+        <span className="sp" />
+        <div className="row head-acts">
+          <Button
+            variant="default"
+            onClick={() => (range ? setHolding(true) : openForm())}
+            disabled={!range}
+            data-testid="hold-open"
+          >
+            {t.hold}
+          </Button>
+          <Button onClick={openForm} data-testid="request-open">
+            {t.request}
+          </Button>
+        </div>
+      </div>
+      <p className="mute sum">
+        {camera.oldest_ms == null ? t.nothingKept : t.goesBack(length(now - camera.oldest_ms, language))} ·{" "}
+        {t.holesToday(sum.gaps, length(sum.missing, language))}
+        {sum.unknown > 60_000 &&
+          camera.oldest_ms != null &&
+          day >= camera.oldest_ms &&
+          ` · ${t.unaccounted(length(sum.unknown, language))}`}
+      </p>
+      <div className="two camera">
+        <div>
+          {watch ? (
+            <Watch
+              key={watch.pull}
+              pull={watch.pull}
+              reason={watch.reason}
+              person={session.data?.name ?? ""}
+              zone={zone}
+              hasSub={camera.has_sub}
+              onOther={(next, reason) => setWatch({ pull: next.id, reason })}
+            />
+          ) : (
+            <div className="player player-empty small">
+              <b>{t.emptyPlayer}</b>
+              <p>{t.emptyPlayerNext}</p>
+            </div>
+          )}
+          <div className="row day-nav">
+            <button
+              type="button"
+              className="step"
+              onClick={() => goDay(dayStart(day, zone, -1))}
+              aria-label={t.previousDay}
+            >
+              ‹
+            </button>
+            <b>
+              {date(day, zone, language)}
+              {day === today && ` · ${text.common.today}`}
+            </b>
+            <button
+              type="button"
+              className="step"
+              onClick={() => goDay(dayStart(day, zone, 1))}
+              disabled={day === today}
+              aria-label={t.nextDay}
+            >
+              ›
+            </button>
+            <span className="sp" />
+            <span className="s mute">{zoneLabel(day, zone)}</span>
+          </div>
+          <Axis from={day} to={dayEnd} zone={zone} most={5} />
+          {timeline.isError && !timeline.data ? (
+            <Failure error={timeline.error} again={() => timeline.refetch()} />
+          ) : (
+            <Strip
+              lanes={[lane]}
+              from={day}
+              to={dayEnd}
+              now={now}
+              zone={zone}
+              label={`${camera.name}, ${date(day, zone, language)}`}
+              height={36}
+              cursor={cursor}
+              range={range}
+              onPick={pick}
+              onRange={choose}
+              testId="day-strip"
+            />
+          )}
+          {near && (
+            <>
+              <div className="row s mute near-head">
+                <span>{t.minutes}</span>
+                <span className="sp" />
+                {range && <span>{rangeWords(range.start, range.end, zone, language)}</span>}
+              </div>
+              <Axis from={near.from} to={near.to} zone={zone} most={8} />
+              <Strip
+                lanes={[lane]}
+                from={near.from}
+                to={near.to}
+                now={now}
+                zone={zone}
+                label={t.minutes}
+                height={26}
+                cursor={cursor}
+                range={range}
+                onPick={pick}
+                onRange={choose}
+                testId="minute-strip"
+              />
+            </>
+          )}
+          <Legend />
+          {asking && range && (
+            <RequestForm
+              range={range}
+              onRange={(next) => {
+                setRange(next);
+                setCursor(next.start);
+              }}
+              lane={lane}
+              now={now}
+              zone={zone}
+              pictures={pictures}
+              picture={picture ?? best}
+              onPicture={setPicture}
+              notice={notice}
+              offline={agent != null && agent.presence !== "online"}
+              pending={ask.isPending}
+              error={ask.error}
+              onCancel={() => {
+                setAsking(false);
+                setRange(null);
+              }}
+              onSubmit={(reason) =>
+                ask.mutate(
+                  { start_ms: range.start, end_ms: range.end, reason, ...pictureOf(picture ?? best) },
+                  {
+                    onSuccess: (pull) => {
+                      setWatch({ pull: pull.id, reason });
+                      setAsking(false);
+                      window.scrollTo({ top: 0 });
+                    },
+                  },
+                )
+              }
+            />
+          )}
+          <h2>{t.calendar}</h2>
+          <div className="card pad">
+            <Calendar
+              lane={month.data ?? noLane}
+              days={calendarDays}
+              now={now}
+              zone={zone}
+              chosen={day}
+              onDay={goDay}
+            />
+            <p className="s mute calendar-sum">
+              {whole.missing + whole.unknown < 1_000
+                ? t.calendarNone(days)
+                : whole.unknown < 60_000
+                  ? t.calendarSum(length(whole.missing, language), days)
+                  : t.calendarUnexplained(
+                      length(whole.missing + whole.unknown, language),
+                      length(whole.unknown, language),
+                      days,
+                    )}
+            </p>
+          </div>
+        </div>
+        <aside>
+          <div className="card pad">
+            <CameraFacts camera={camera} agent={agent ?? null} answer={answer} now={now} zone={zone} />
+            <Button variant="default" mt="sm" fullWidth onClick={() => setChanging(true)} data-testid="camera-change">
+              {t.change}
+            </Button>
+          </div>
+          <h2>{t.today}</h2>
+          <DayEvents
+            lane={lane}
+            pulls={(pulls.data?.pulls ?? []).filter((p) => p.start_ms < dayEnd && p.end_ms > day)}
+            from={day}
+            to={dayEnd}
+            zone={zone}
+            onMoment={(start, end) => {
+              setCursor(start);
+              setRange({ start: Math.max(day, start - 5_000), end: Math.min(end + 5_000, now, start + 3_600_000) });
+            }}
+            onPull={(pull: Pull) => setWatch({ pull: pull.id, reason: pull.reason })}
+          />
+        </aside>
+      </div>
+      {holding && range && (
+        <HoldFootage camera={camera.id} range={range} zone={zone} onClose={() => setHolding(false)} />
+      )}
+      {changing && <ChangeCamera camera={camera} onClose={() => setChanging(false)} />}
+    </>
+  );
 }

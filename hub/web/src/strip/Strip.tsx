@@ -25,6 +25,8 @@ interface Props {
   quiet?: boolean;
   /** Days of a calendar: kept is plain, without heights. */
   solid?: boolean;
+  /** Says nothing on hover: something around it does. */
+  still?: boolean;
   cursor?: number | null;
   range?: Range | null;
   onPick?: (ms: number) => void;
@@ -43,6 +45,7 @@ export function Strip(props: Props) {
     height = 14,
     quiet,
     solid,
+    still,
     cursor,
     range,
     onPick,
@@ -98,6 +101,7 @@ export function Strip(props: Props) {
     if (onRange) event.currentTarget.setPointerCapture(event.pointerId);
   };
   const onPointerMove = (event: PointerEvent) => {
+    if (still) return;
     const at = msAt(event);
     setPoint(at);
     const d = drag.current;

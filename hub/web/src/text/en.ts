@@ -23,6 +23,7 @@ export const en = {
   otherLanguage: "中文",
   product: "Farwatch",
   nav: {
+    where: "Where this page stands",
     label: "Pages",
     fleet: "Fleet",
     requests: "Requests",

@@ -6,6 +6,7 @@ export const zh: Text = {
   otherLanguage: "English",
   product: "Farwatch",
   nav: {
+    where: "本页所在位置",
     label: "页面",
     fleet: "机群",
     requests: "调取",

@@ -103,7 +103,7 @@ export function fieldValue(ms: number, zone: string): string {
 
 /** The other way; null when it is not a date. */
 export function fromField(text: string, zone: string): number | null {
-  const m = /^(\d{4})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d))?)?/.exec(text);
+  const m = /^\s*(\d{4})-(\d\d?)-(\d\d?)(?:[T ]+(\d\d?):(\d\d)(?::(\d\d))?)?\s*$/.exec(text);
   if (!m) return null;
   const [, year, month, day, hour, minute, second] = m.map((x) => Number(x ?? 0));
   if (!year || !month || !day) return null;

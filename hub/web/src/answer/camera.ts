@@ -1,0 +1,34 @@
+// The camera's answer: is it recording now. Pure.
+import type { CameraDetail, Presence } from "../api/types";
+import type { Text } from "../text/en";
+import { type Language, length } from "../time/format";
+import type { Level } from "./fleet";
+
+export interface Answer {
+  level: Level;
+  words: string;
+}
+
+/** What is said of a camera, given what its box is known to be. A box that is away makes its cameras unknown. */
+export function cameraAnswer(
+  camera: Pick<CameraDetail, "recording" | "state" | "since_ms" | "last_committed_ms" | "detail">,
+  presence: Presence | null,
+  now: number,
+  text: Text,
+  language: Language,
+): Answer {
+  const t = text.camera;
+  if (camera.recording === "off" || camera.state === "disabled") return { level: "off", words: t.off };
+  if (presence !== null && presence !== "online" && presence !== "late") {
+    const last = camera.last_committed_ms;
+    return { level: "unknown", words: last == null ? t.unknownPlain : t.unknown(length(now - last, language)) };
+  }
+  if (camera.state === "recording") return { level: "good", words: t.recordingPlain };
+  if (camera.state === "starting") return { level: "late", words: t.starting };
+  if (camera.state === "unknown") return { level: "unknown", words: t.unknownPlain };
+  const why = text.state[camera.state];
+  return {
+    level: "bad",
+    words: camera.since_ms == null ? t.notPlain(why) : t.not(length(now - camera.since_ms, language), why),
+  };
+}
