@@ -1,21 +1,21 @@
 import { expect, test } from "vitest";
-import type { CameraDetail } from "../api/types";
+import type { CameraSummary } from "../api/types";
 import { en } from "../text/en";
 import { cameraAnswer } from "./camera";
 import { choosePicture, pictureOf, rangeAccount, wrongWith } from "./request";
 
 const now = 10_000_000;
-const camera = (change: Partial<CameraDetail>) =>
+const camera = (change: Partial<CameraSummary>) =>
   ({
     recording: "continuous",
     state: "recording",
     since_ms: now - 540_000,
     last_committed_ms: now - 1_000,
     ...change,
-  }) as CameraDetail;
+  }) as CameraSummary;
 
 test("the camera answers whether it records now, and why not", () => {
-  const say = (c: Partial<CameraDetail>, presence: "online" | "offline" = "online") =>
+  const say = (c: Partial<CameraSummary>, presence: "online" | "offline" = "online") =>
     cameraAnswer(camera(c), presence, now, en, "en");
   expect(say({})).toEqual({ level: "good", words: "recording" });
   expect(say({ state: "auth_failed" }).words).toBe("not recording for 9 min: camera refuses the password");
@@ -31,10 +31,10 @@ test("no footage is asked for without a reason (ACC-02)", () => {
   expect(wrongWith(1, 2, "theft report", now, en)).toEqual({});
 });
 
-test("a range must begin before it ends, be over, and be at most an hour", () => {
+test("a range must begin before it ends, be over, and be at most a day", () => {
   expect(wrongWith(2, 1, "r", now, en).range).toBe(en.request.badRange);
   expect(wrongWith(null, 1, "r", now, en).range).toBe(en.request.badRange);
-  expect(wrongWith(0, 3_600_001, "r", now, en).range).toBe(en.request.tooLong);
+  expect(wrongWith(0, 86_400_001, "r", now, en).range).toBe(en.request.tooLong);
   expect(wrongWith(now - 5, now + 60_000, "r", now, en).range).toBe(en.request.future);
 });
 

@@ -1,5 +1,5 @@
 // The camera's answer: is it recording now. Pure.
-import type { CameraDetail, Presence } from "../api/types";
+import type { CameraDetail, CameraSummary, Presence, StreamNow } from "../api/types";
 import type { Text } from "../text/en";
 import { type Language, length } from "../time/format";
 import type { Level } from "./fleet";
@@ -9,9 +9,14 @@ export interface Answer {
   words: string;
 }
 
+/** The full picture as last reported. */
+export function mainStream(camera: CameraDetail): StreamNow | null {
+  return camera.streams.find((s) => s.stream === "main") ?? null;
+}
+
 /** What is said of a camera, given what its box is known to be. A box that is away makes its cameras unknown. */
 export function cameraAnswer(
-  camera: Pick<CameraDetail, "recording" | "state" | "since_ms" | "last_committed_ms" | "detail">,
+  camera: Pick<CameraSummary, "recording" | "state" | "since_ms" | "last_committed_ms">,
   presence: Presence | null,
   now: number,
   text: Text,

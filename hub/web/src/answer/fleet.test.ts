@@ -4,7 +4,15 @@ import { cameraLevel, needsOf, siteLevel, sums } from "./fleet";
 
 const now = 1_000_000_000;
 const agent = (id: string, change: Partial<AgentSummary> = {}) =>
-  ({ id, site: "s", name: id, presence: "online", last_seen_ms: now - 5_000, drift: false, ...change }) as AgentSummary;
+  ({
+    id,
+    site: "s",
+    name: id,
+    presence: "online",
+    last_seen_ms: now - 5_000,
+    drift: "none",
+    ...change,
+  }) as AgentSummary;
 const camera = (id: string, of: string, change: Partial<CameraSummary> = {}) =>
   ({
     id,
@@ -34,7 +42,7 @@ test("a box that is away is one need, however many cameras it has", () => {
 });
 
 test("lost footage comes before settings that are late", () => {
-  const f = fleet([agent("a", { drift: true })], [camera("c", "a", { state: "auth_failed" })]);
+  const f = fleet([agent("a", { drift: "refused" })], [camera("c", "a", { state: "auth_failed" })]);
   expect(needsOf(f, now).map((n) => n.is)).toEqual(["camera", "drift"]);
 });
 

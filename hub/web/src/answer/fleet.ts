@@ -15,7 +15,7 @@ export type Need = {
   cost: number;
 } & (
   | { is: "camera"; state: CameraState }
-  | { is: "agent_offline" | "agent_late"; unseen: number }
+  | { is: "agent_offline" | "agent_late" | "agent_stopped"; unseen: number }
   | { is: "agent_never" | "drift" | "no_camera" | "unseen" }
   | { is: "disk"; free: number }
 );
@@ -36,18 +36,22 @@ export function cameraLevel(camera: CameraSummary): Level {
   return losing.has(camera.state) ? "bad" : "unknown";
 }
 
+export function isRevoked(agent: AgentSummary): boolean {
+  return agent.revoked_ms != null || agent.presence === "revoked";
+}
+
 export function agentLevel(agent: AgentSummary): Level {
-  if (agent.revoked_ms != null) return "off";
+  if (isRevoked(agent)) return "off";
   if (agent.presence === "online") return "good";
   if (agent.presence === "late") return "late";
-  return agent.presence === "offline" ? "bad" : "unknown";
+  return agent.presence === "offline" || agent.presence === "stopped" ? "bad" : "unknown";
 }
 
 export function needsOf(fleet: Fleet, now: number): Need[] {
   const out: Need[] = [];
   for (const site of fleet.sites) {
     for (const agent of site.agents) {
-      if (agent.revoked_ms != null) continue;
+      if (isRevoked(agent)) continue;
       out.push(...agentNeeds(site, agent));
     }
     for (const camera of site.cameras) {
@@ -65,14 +69,18 @@ function agentNeeds(site: Site, agent: AgentSummary): Need[] {
     if (agent.last_seen_ms == null) {
       return [{ ...base, key: `never ${agent.id}`, level: "unknown", is: "agent_never", cost: 0.9 + mine.length }];
     }
-    const is = agent.presence === "late" ? "agent_late" : "agent_offline";
-    const level = agent.presence === "offline" ? "bad" : agent.presence === "late" ? "late" : "unknown";
-    const weight = agent.presence === "offline" ? 0.9 : 0.4;
+    const gone = agent.presence === "offline" || agent.presence === "stopped";
+    const is =
+      agent.presence === "late" ? "agent_late" : agent.presence === "stopped" ? "agent_stopped" : "agent_offline";
+    const level = gone ? "bad" : agent.presence === "late" ? "late" : "unknown";
+    const weight = gone ? 0.9 : 0.4;
     return [{ ...base, key: `away ${agent.id}`, level, is, unseen: mine.length, cost: 0.5 + mine.length * weight }];
   }
   const needs: Need[] = [];
-  if (agent.drift)
+  // Pending lasts a moment after every change; only a refusal waits for a person.
+  if (agent.drift === "refused") {
     needs.push({ ...base, key: `drift ${agent.id}`, level: "late", is: "drift", since_ms: null, cost: 0.3 });
+  }
   const [free, total] = [agent.disk_free, agent.disk_total];
   if (free != null && total != null && total > 0 && free / total < scarce) {
     needs.push({ ...base, key: `disk ${agent.id}`, level: "late", is: "disk", free, since_ms: null, cost: 0.6 });
@@ -88,7 +96,7 @@ function cameraNeed(site: Site, camera: CameraSummary, now: number): Need | null
   const agent = site.agents.find((a) => a.id === camera.agent) ?? null;
   const base = { site, agent, camera, since_ms: camera.since_ms ?? null, key: `camera ${camera.id}` };
   // A box that is away is one need, not one per camera.
-  if (agent && (agent.presence !== "online" || agent.revoked_ms != null)) return null;
+  if (agent && agent.presence !== "online") return null;
   if (level === "bad") return { ...base, level, is: "camera", state: camera.state, cost: 1 };
   if (level === "unknown") return { ...base, level, is: "unseen", cost: 0.7 };
   if (level === "late" && camera.since_ms != null && now - camera.since_ms > patience_ms) {
@@ -120,7 +128,7 @@ export function sums(fleet: Fleet): Sums {
   const gone = new Set(fleet.sites.flatMap((s) => s.agents.filter((a) => a.presence !== "online").map((a) => a.id)));
   return {
     sites: fleet.sites.length,
-    agents: fleet.sites.reduce((n, s) => n + s.agents.filter((a) => a.revoked_ms == null).length, 0),
+    agents: fleet.sites.reduce((n, s) => n + s.agents.filter((a) => !isRevoked(a)).length, 0),
     cameras: cameras.length,
     due: cameras.filter((c) => cameraLevel(c) !== "off").length,
     // Only what a connected box says now counts as recording.

@@ -34,9 +34,20 @@ export function wrongUrl(text: string): "url" | "secret" | null {
   return null;
 }
 
-/** `10.0.0.9:554`: the authority a credential is bound to, lower case. */
-export function hostOf(url: string): string {
-  return (/^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(url.trim())?.[1] ?? "").toLowerCase();
+const ports: Record<string, number> = { rtsp: 554, rtsps: 322, http: 80, https: 443 };
+
+/**
+ * `10.0.0.9:554`: what a credential is bound to. Lower case, with the scheme's port when the address names none, exactly
+ * as the hub and the box spell it. Null for an address without a host.
+ */
+export function hostOf(url: string): string | null {
+  const m = /^([a-z][a-z0-9+.-]*):\/\/([^/?#]*)/i.exec(url.trim());
+  const host = (m?.[2] ?? "").split("@").at(-1)?.toLowerCase() ?? "";
+  if (!host) return null;
+  const colon = host.lastIndexOf(":");
+  const named = colon >= 0 && colon > host.lastIndexOf("]");
+  const port = ports[(m?.[1] ?? "").toLowerCase()];
+  return named || port === undefined ? host : `${host}:${port}`;
 }
 
 export function wrongWithCamera(form: CameraForm): Partial<Record<Field, WrongWord>> {

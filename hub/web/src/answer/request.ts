@@ -1,24 +1,24 @@
 // What is asked for, checked before it is sent. Pure.
-import type { CameraDetail, NewPull } from "../api/types";
+import type { AddPull } from "../api/types";
 import { account, type Lane } from "../strip/model";
 import type { Text } from "../text/en";
 import { type Language, length } from "../time/format";
 
 export type Picture = "original" | "sub" | "preview";
 
-/** A clip is asked for in pieces people can look through. */
-export const longest_ms = 3_600_000;
+/** What the hub takes at once. */
+export const longest_ms = 86_400_000;
 
 /** Which picture this browser should ask for: evidence first, and of what it can play. */
 export function choosePicture(
-  camera: Pick<CameraDetail, "codec" | "has_sub">,
+  camera: { codec: string | null | undefined; has_sub: boolean },
   canPlay: (codec: string | null | undefined) => boolean,
 ): Picture {
   if (canPlay(camera.codec)) return "original";
   return camera.has_sub ? "sub" : "preview";
 }
 
-export function pictureOf(picture: Picture): Pick<NewPull, "stream" | "rendition"> {
+export function pictureOf(picture: Picture): Pick<AddPull, "stream" | "rendition"> {
   if (picture === "sub") return { stream: "sub", rendition: "original" };
   return { stream: "main", rendition: picture };
 }

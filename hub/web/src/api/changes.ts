@@ -2,7 +2,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { http, take } from "./client";
 import { keys } from "./reads";
-import type { CameraChange, NewCamera, NewHold, NewPull } from "./types";
+import type { AddCamera, AddHold, AddPull, ChangeCamera } from "./types";
 
 export function useSignIn() {
   const cache = useQueryClient();
@@ -63,7 +63,7 @@ export function useRevoke(agent: string) {
 export function useNewCamera(agent: string) {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: (body: NewCamera) =>
+    mutationFn: (body: AddCamera) =>
       take(http.POST("/api/v1/agents/{id}/cameras", { params: { path: { id: agent } }, body })),
     onSuccess: () =>
       Promise.all([
@@ -76,7 +76,7 @@ export function useNewCamera(agent: string) {
 export function useChangeCamera(camera: string) {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: (body: CameraChange) =>
+    mutationFn: (body: ChangeCamera) =>
       take(http.PATCH("/api/v1/cameras/{id}", { params: { path: { id: camera } }, body })),
     onSuccess: () =>
       Promise.all([
@@ -89,7 +89,7 @@ export function useChangeCamera(camera: string) {
 export function useHold(camera: string) {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: (body: NewHold) =>
+    mutationFn: (body: AddHold) =>
       take(http.POST("/api/v1/cameras/{id}/holds", { params: { path: { id: camera } }, body })),
     onSuccess: () => cache.invalidateQueries({ queryKey: ["timeline", camera] }),
   });
@@ -98,7 +98,7 @@ export function useHold(camera: string) {
 export function useNewPull(camera: string) {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: (body: NewPull) =>
+    mutationFn: (body: AddPull) =>
       take(http.POST("/api/v1/cameras/{id}/pulls", { params: { path: { id: camera } }, body })),
     onSuccess: (pull) => {
       cache.setQueryData(keys.pull(pull.id), pull);

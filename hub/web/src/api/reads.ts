@@ -119,6 +119,11 @@ export function isOpen(state: string | undefined): boolean {
   return state === undefined || ["requested", "approved", "pulling", "received"].includes(state);
 }
 
+/** Whether a pull came to nothing, or to less than was asked. */
+export function isDead(state: string): boolean {
+  return state === "refused" || state === "failed" || state === "expired";
+}
+
 export function useTokens() {
   return useQuery({ queryKey: keys.tokens, queryFn: () => take(http.GET("/api/v1/tokens")), refetchInterval: 10_000 });
 }

@@ -312,12 +312,13 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        Problem: {
-            error: {
-                code: string;
-                message: string;
-                next?: string | null;
-            };
+        FailureDetail: {
+            code: string;
+            message: string;
+            next: string;
+        };
+        Failure: {
+            error: components["schemas"]["FailureDetail"];
         };
         Session: {
             person: string;
@@ -325,7 +326,7 @@ export interface components {
             /** Format: int64 */
             expires_ms: number;
         };
-        Credentials: {
+        SignIn: {
             name: string;
             password: string;
         };
@@ -341,19 +342,21 @@ export interface components {
             now_ms: number;
         };
         /** @enum {string} */
-        Presence: "online" | "late" | "offline" | "unknown";
+        Presence: "online" | "late" | "offline" | "stopped" | "unknown" | "revoked";
         /** @enum {string} */
-        CameraState: "recording" | "stalled" | "unreachable" | "auth_failed" | "unsupported" | "disabled" | "starting" | "unknown";
+        Drift: "none" | "pending" | "refused" | "unknown";
         /** @enum {string} */
-        StreamName: "main" | "sub";
+        CameraStateNow: "recording" | "stalled" | "unreachable" | "auth_failed" | "unsupported" | "disabled" | "starting" | "unknown";
         /** @enum {string} */
-        Rendition: "original" | "preview";
+        StreamChoice: "main" | "sub";
         /** @enum {string} */
-        Recording: "continuous" | "off";
+        RenditionChoice: "original" | "preview";
         /** @enum {string} */
-        SourceChoice: "auto" | "rtsp" | "gst";
+        RecordingChoice: "continuous" | "off";
         /** @enum {string} */
-        GapCause: "camera" | "network" | "agent" | "disk" | "power" | "clock" | "update" | "operator" | "schedule";
+        SourceWay: "auto" | "rtsp" | "gst";
+        /** @enum {string} */
+        GapReason: "camera" | "network" | "agent" | "disk" | "power" | "clock" | "update" | "operator" | "schedule";
         AgentSummary: {
             id: string;
             site: string;
@@ -361,29 +364,40 @@ export interface components {
             presence: components["schemas"]["Presence"];
             /** Format: int64 */
             last_seen_ms?: number | null;
-            version: string;
-            drift: boolean;
+            version?: string | null;
+            drift: components["schemas"]["Drift"];
             /** Format: int64 */
-            revoked_ms?: number | null;
+            cpu_permille?: number | null;
             /** Format: int64 */
-            cameras: number;
+            mem_used?: number | null;
+            /** Format: int64 */
+            mem_total?: number | null;
             /** Format: int64 */
             disk_free?: number | null;
             /** Format: int64 */
             disk_total?: number | null;
             /** Format: int64 */
-            outbox_waiting: number;
+            temperature_mc?: number | null;
+            /** Format: int64 */
+            health_ms?: number | null;
+            /** Format: int64 */
+            revoked_ms?: number | null;
         };
         CameraSummary: {
             id: string;
-            site: string;
             agent: string;
+            site: string;
             name: string;
-            recording: components["schemas"]["Recording"];
-            state: components["schemas"]["CameraState"];
+            recording: components["schemas"]["RecordingChoice"];
+            state: components["schemas"]["CameraStateNow"];
+            last_state?: null | components["schemas"]["CameraStateNow"];
             /** Format: int64 */
             since_ms?: number | null;
             detail?: string | null;
+            /** Format: int64 */
+            fps_milli: number;
+            /** Format: int64 */
+            bitrate_bps: number;
             /** Format: int64 */
             last_committed_ms?: number | null;
             /** Format: int64 */
@@ -391,15 +405,13 @@ export interface components {
             /** Format: int64 */
             unbroken_since_ms?: number | null;
             /** Format: int64 */
-            floor_days: number;
-            /** Format: int64 */
-            ceiling_days?: number | null;
-            /** Format: int64 */
             gaps_today: number;
             /** Format: int64 */
             gap_ms_today: number;
-            codec?: string | null;
-            has_sub: boolean;
+            /** Format: int64 */
+            floor_days: number;
+            /** Format: int64 */
+            ceiling_days?: number | null;
         };
         Site: {
             id: string;
@@ -408,36 +420,73 @@ export interface components {
             agents: components["schemas"]["AgentSummary"][];
             cameras: components["schemas"]["CameraSummary"][];
         };
+        AddSite: {
+            name: string;
+            time_zone: string;
+        };
         Fleet: {
             hub: components["schemas"]["HubInfo"];
             sites: components["schemas"]["Site"][];
         };
-        Desired: {
-            /** Format: int64 */
-            generation: number;
-            digest?: string | null;
-            published: boolean;
-        };
-        Reported: {
+        DesiredView: {
             /** Format: int64 */
             generation: number;
             digest?: string | null;
             /** Format: int64 */
-            at_ms?: number | null;
-            refusals: {
-                camera?: string | null;
-                refusal: string;
-                detail: string;
-            }[];
+            published_ms?: number | null;
         };
-        Certificate: {
+        RefusalView: {
+            code: string;
+            message: string;
+            detail?: string | null;
+            camera?: string | null;
+            /** Format: int64 */
+            generation?: number | null;
+        };
+        ReportedView: {
+            /** Format: int64 */
+            generation: number;
+            digest?: string | null;
+            /** Format: int64 */
+            at_ms: number;
+            refusals: components["schemas"]["RefusalView"][];
+        };
+        OutboxView: {
+            /** Format: int64 */
+            waiting: number;
+            /** Format: int64 */
+            bytes: number;
+            /** Format: int64 */
+            oldest_ms?: number | null;
+            /** Format: int64 */
+            dropped: number;
+        };
+        RecorderView: {
+            running: boolean;
+            /** Format: int64 */
+            sync_bound_ms?: number | null;
+            /** Format: int64 */
+            mem?: number | null;
+        };
+        CertificateView: {
             serial: string;
             /** Format: int64 */
             expires_ms: number;
         };
-        HealthSample: {
+        CameraPoint: {
+            camera: string;
+            stream: components["schemas"]["StreamChoice"];
+            state: components["schemas"]["CameraStateNow"];
+            /** Format: int64 */
+            fps_milli: number;
+            /** Format: int64 */
+            bitrate_bps: number;
+        };
+        HealthPoint: {
             /** Format: int64 */
             at_ms: number;
+            /** Format: int64 */
+            uptime_s: number;
             /** Format: int64 */
             cpu_permille: number;
             /** Format: int64 */
@@ -449,142 +498,126 @@ export interface components {
             /** Format: int64 */
             disk_total: number;
             /** Format: int64 */
+            footage: number;
+            /** Format: int64 */
             inodes_free: number;
             /** Format: int64 */
             inodes_total: number;
-            /** Format: int64 */
-            footage_bytes: number;
             /** Format: int64 */
             temperature_mc?: number | null;
             /** Format: int64 */
             rx_bps: number;
             /** Format: int64 */
             tx_bps: number;
-            cameras: {
-                camera: string;
-                stream: components["schemas"]["StreamName"];
-                state: components["schemas"]["CameraState"];
-                /** Format: int64 */
-                fps_milli: number;
-                /** Format: int64 */
-                bits_per_s: number;
-            }[];
+            clock: string;
+            cameras: components["schemas"]["CameraPoint"][];
         };
-        Health: {
-            samples: components["schemas"]["HealthSample"][];
+        HealthSeries: {
+            agent: string;
+            time_zone: string;
+            samples: components["schemas"]["HealthPoint"][];
         };
         AgentDetail: {
-            id: string;
-            site: string;
-            name: string;
-            hostname: string;
-            presence: components["schemas"]["Presence"];
-            /** Format: int64 */
-            last_seen_ms?: number | null;
+            summary: components["schemas"]["AgentSummary"];
+            site_name: string;
+            time_zone: string;
             /** Format: int64 */
             session?: number | null;
-            version: string;
+            target?: string | null;
             recorder_version?: string | null;
-            target: string;
-            desired: components["schemas"]["Desired"];
-            reported: components["schemas"]["Reported"];
-            drift: boolean;
-            health?: null | components["schemas"]["HealthSample"];
-            clock_state?: string | null;
-            outbox?: {
-                /** Format: int64 */
-                waiting: number;
-                /** Format: int64 */
-                bytes: number;
-                /** Format: int64 */
-                oldest_ms?: number | null;
-                /** Format: int64 */
-                dropped: number;
-            } | null;
-            certificate?: null | components["schemas"]["Certificate"];
             /** Format: int64 */
-            revoked_ms?: number | null;
-            seal_key: string;
+            enrolled_ms: number;
+            desired?: null | components["schemas"]["DesiredView"];
+            reported?: null | components["schemas"]["ReportedView"];
+            health?: null | components["schemas"]["HealthPoint"];
+            outbox?: null | components["schemas"]["OutboxView"];
+            recorder?: null | components["schemas"]["RecorderView"];
+            certificate?: null | components["schemas"]["CertificateView"];
+            sealing_key: string;
             recovery_key?: string | null;
             cameras: components["schemas"]["CameraSummary"][];
         };
-        Sealed: {
+        SealedSecret: {
             enc: string;
             ct: string;
         };
-        NewCamera: {
-            id?: string | null;
-            name: string;
-            url: string;
-            sub_url?: string | null;
-            source: components["schemas"]["SourceChoice"];
-            recording: components["schemas"]["Recording"];
-            audio: boolean;
+        StreamNow: {
+            stream: components["schemas"]["StreamChoice"];
+            state: components["schemas"]["CameraStateNow"];
             /** Format: int64 */
-            floor_days: number;
-            /** Format: int64 */
-            ceiling_days?: number | null;
-            sealed_credential?: null | components["schemas"]["Sealed"];
-            sealed_recovery?: null | components["schemas"]["Sealed"];
-            ca_pem?: string | null;
-        };
-        CameraChange: {
-            name?: string | null;
-            recording?: null | components["schemas"]["Recording"];
-            /** Format: int64 */
-            floor_days?: number | null;
-            /** Format: int64 */
-            ceiling_days?: number | null;
-            url?: string | null;
-        };
-        CameraDetail: {
-            id: string;
-            site: string;
-            agent: string;
-            name: string;
-            url: string;
-            sub_url?: string | null;
-            source: components["schemas"]["SourceChoice"];
-            audio: boolean;
-            recording: components["schemas"]["Recording"];
-            state: components["schemas"]["CameraState"];
-            /** Format: int64 */
-            since_ms?: number | null;
+            since_ms: number;
             detail?: string | null;
-            /** Format: int64 */
-            fps_milli?: number | null;
-            /** Format: int64 */
-            bitrate_bps?: number | null;
+            source?: string | null;
+            codec?: string | null;
             /** Format: int64 */
             width?: number | null;
             /** Format: int64 */
             height?: number | null;
-            codec?: string | null;
+            audio: boolean;
             /** Format: int64 */
-            footage_bytes?: number | null;
-            clock?: string | null;
+            fps_milli: number;
+            /** Format: int64 */
+            bitrate_bps: number;
+            /** Format: int64 */
+            last_committed_ms?: number | null;
             /** Format: int64 */
             oldest_ms?: number | null;
             /** Format: int64 */
             unbroken_since_ms?: number | null;
             /** Format: int64 */
-            last_committed_ms?: number | null;
+            footage: number;
+            defects: {
+                [key: string]: number;
+            };
+        };
+        AddCamera: {
+            id?: string | null;
+            name: string;
+            url: string;
+            sub_url?: string | null;
+            source?: null | components["schemas"]["SourceWay"];
+            recording?: null | components["schemas"]["RecordingChoice"];
+            audio?: boolean | null;
             /** Format: int64 */
-            floor_days: number;
+            floor_days?: number | null;
             /** Format: int64 */
             ceiling_days?: number | null;
-            /** Format: int64 */
-            gaps_today: number;
-            /** Format: int64 */
-            gap_ms_today: number;
-            /** Format: int64 */
-            desired_generation: number;
-            /** Format: int64 */
-            reported_generation: number;
-            drift: boolean;
-            has_sub: boolean;
+            sealed_credential?: null | components["schemas"]["SealedSecret"];
+            sealed_recovery?: null | components["schemas"]["SealedSecret"];
+            ca_pem?: string | null;
         };
-        Span: {
+        ChangeCamera: {
+            name?: string | null;
+            url?: string | null;
+            sub_url?: string | null;
+            source?: null | components["schemas"]["SourceWay"];
+            recording?: null | components["schemas"]["RecordingChoice"];
+            audio?: boolean | null;
+            /** Format: int64 */
+            floor_days?: number | null;
+            /** Format: int64 */
+            ceiling_days?: number | null;
+            sealed_credential?: null | components["schemas"]["SealedSecret"];
+            sealed_recovery?: null | components["schemas"]["SealedSecret"];
+            ca_pem?: string | null;
+        };
+        CameraDetail: {
+            summary: components["schemas"]["CameraSummary"];
+            site_name: string;
+            agent_name: string;
+            time_zone: string;
+            url: string;
+            sub_url?: string | null;
+            source: components["schemas"]["SourceWay"];
+            audio: boolean;
+            has_credential: boolean;
+            streams: components["schemas"]["StreamNow"][];
+            drift: components["schemas"]["Drift"];
+            problems: components["schemas"]["RefusalView"][];
+            /** Format: int64 */
+            added_ms: number;
+        };
+        FootageSpan: {
             /** Format: int64 */
             start_ms: number;
             /** Format: int64 */
@@ -592,14 +625,13 @@ export interface components {
             /** Format: int64 */
             bytes: number;
             activity: number[];
-            clock?: string | null;
         };
-        Gap: {
+        GapSpan: {
             /** Format: int64 */
             start_ms: number;
             /** Format: int64 */
             end_ms: number;
-            cause: components["schemas"]["GapCause"];
+            cause: components["schemas"]["GapReason"];
             detail?: string | null;
         };
         Hold: {
@@ -612,39 +644,55 @@ export interface components {
             reason: string;
             person?: string | null;
             /** Format: int64 */
-            created_ms?: number | null;
+            created_ms: number;
         };
         Timeline: {
+            camera: string;
+            stream: components["schemas"]["StreamChoice"];
             time_zone: string;
-            spans: components["schemas"]["Span"][];
-            gaps: components["schemas"]["Gap"][];
+            /** Format: int64 */
+            from_ms: number;
+            /** Format: int64 */
+            to_ms: number;
+            spans: components["schemas"]["FootageSpan"][];
+            gaps: components["schemas"]["GapSpan"][];
             holds: components["schemas"]["Hold"][];
             /** Format: int64 */
             open_from_ms?: number | null;
+            /** Format: int64 */
+            open_until_ms?: number | null;
+            /** Format: int64 */
+            merged_ms: number;
+            /** Format: int64 */
+            gaps_left_out: number;
         };
-        NewHold: {
+        AddHold: {
             /** Format: int64 */
             start_ms: number;
             /** Format: int64 */
             end_ms: number;
             reason: string;
         };
-        NewPull: {
+        AddPull: {
             /** Format: int64 */
             start_ms: number;
             /** Format: int64 */
             end_ms: number;
-            reason: string;
-            stream: components["schemas"]["StreamName"];
-            rendition: components["schemas"]["Rendition"];
+            reason?: string | null;
+            stream?: null | components["schemas"]["StreamChoice"];
+            rendition?: null | components["schemas"]["RenditionChoice"];
         };
         /** @enum {string} */
-        PullState: "requested" | "approved" | "denied" | "pulling" | "received" | "sealed" | "failed" | "expired";
+        PullState: "requested" | "approved" | "pulling" | "received" | "sealed" | "refused" | "failed" | "expired";
         Pull: {
             id: string;
             camera: string;
-            stream: components["schemas"]["StreamName"];
-            rendition: components["schemas"]["Rendition"];
+            agent: string;
+            camera_name: string;
+            site_name: string;
+            time_zone: string;
+            stream: components["schemas"]["StreamChoice"];
+            rendition: components["schemas"]["RenditionChoice"];
             /** Format: int64 */
             start_ms: number;
             /** Format: int64 */
@@ -653,7 +701,7 @@ export interface components {
             person: string;
             person_name?: string | null;
             state: components["schemas"]["PullState"];
-            refusal?: string | null;
+            refusal?: null | components["schemas"]["RefusalView"];
             /** Format: int64 */
             segments: number;
             /** Format: int64 */
@@ -663,16 +711,20 @@ export interface components {
             /** Format: int64 */
             created_ms: number;
             /** Format: int64 */
+            expires_ms: number;
+            /** Format: int64 */
             sealed_ms?: number | null;
         };
         Pulls: {
             pulls: components["schemas"]["Pull"][];
         };
-        NewView: {
-            reason: string;
+        AddView: {
+            reason?: string | null;
         };
         View: {
             view: string;
+            /** Format: int64 */
+            expires_ms: number;
         };
         ClipSegment: {
             /** Format: int64 */
@@ -683,7 +735,7 @@ export interface components {
             /** Format: int64 */
             end_ms: number;
             /** Format: int64 */
-            file_start_ms: number;
+            sent_start_ms: number;
             /** Format: int64 */
             bytes_total: number;
             /** Format: int64 */
@@ -699,51 +751,66 @@ export interface components {
         };
         Clip: {
             pull: string;
-            camera: string;
+            state: components["schemas"]["PullState"];
             codec: string;
             segments: components["schemas"]["ClipSegment"][];
             /** Format: int64 */
             start_ms: number;
             /** Format: int64 */
             end_ms: number;
+            time_zone: string;
+            complete: boolean;
+            derived: boolean;
         };
+        /** @enum {string} */
+        TokenState: "open" | "used" | "expired";
         Token: {
             id: string;
-            site_id: string;
-            url?: string | null;
-            qr_svg?: string | null;
-            /** Format: int64 */
-            expires_ms: number;
+            site: string;
+            site_name: string;
+            state: components["schemas"]["TokenState"];
             /** Format: int64 */
             created_ms: number;
             /** Format: int64 */
+            expires_ms: number;
+            /** Format: int64 */
             used_ms?: number | null;
+            agent?: string | null;
         };
         Tokens: {
             tokens: components["schemas"]["Token"][];
         };
-        NewToken: {
+        AddToken: {
             site_id: string;
             /** Format: int64 */
-            ttl_s: number;
+            ttl_s?: number | null;
         };
-        NewSite: {
-            name: string;
-            time_zone: string;
+        NewToken: {
+            id: string;
+            url: string;
+            qr_svg: string;
+            /** Format: int64 */
+            expires_ms: number;
         };
         Revoke: {
             reason: string;
         };
+        DetailValue: number | string;
         JournalEntry: {
             /** Format: int64 */
             index: number;
             /** Format: int64 */
             at_ms: number;
             actor: string;
+            actor_id?: string | null;
+            actor_name?: string | null;
             action: string;
             object: string;
             outcome: string;
-            detail?: string | null;
+            detail: {
+                [key: string]: components["schemas"]["DetailValue"];
+            };
+            leaf_hash: string;
         };
         Journal: {
             entries: components["schemas"]["JournalEntry"][];
@@ -785,7 +852,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["Failure"];
                 };
             };
         };
@@ -814,7 +881,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["Failure"];
                 };
             };
         };
@@ -828,7 +895,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Credentials"];
+                "application/json": components["schemas"]["SignIn"];
             };
         };
         responses: {
@@ -847,7 +914,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["Failure"];
                 };
             };
         };
@@ -874,7 +941,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["Failure"];
                 };
             };
         };
@@ -903,7 +970,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["Failure"];
                 };
             };
         };
@@ -917,7 +984,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewSite"];
+                "application/json": components["schemas"]["AddSite"];
             };
         };
         responses: {
@@ -936,7 +1003,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["Failure"];
                 };
             };
         };
@@ -967,7 +1034,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["Failure"];
                 };
             };
         };
@@ -998,16 +1065,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["Failure"];
                 };
             };
         };
     };
     agent_health: {
         parameters: {
-            query: {
-                from_ms: number;
-                to_ms: number;
+            query?: {
+                from_ms?: number;
+                to_ms?: number;
             };
             header?: never;
             path: {
@@ -1023,7 +1090,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Health"];
+                    "application/json": components["schemas"]["HealthSeries"];
                 };
             };
             /** @description a problem */
@@ -1032,7 +1099,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["Failure"];
                 };
             };
         };
@@ -1065,7 +1132,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["Failure"];
                 };
             };
         };
@@ -1081,7 +1148,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewCamera"];
+                "application/json": components["schemas"]["AddCamera"];
             };
         };
         responses: {
@@ -1100,7 +1167,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["Failure"];
                 };
             };
         };
@@ -1131,7 +1198,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["Failure"];
                 };
             };
         };
@@ -1147,7 +1214,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["CameraChange"];
+                "application/json": components["schemas"]["ChangeCamera"];
             };
         };
         responses: {
@@ -1166,17 +1233,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["Failure"];
                 };
             };
         };
     };
     timeline: {
         parameters: {
-            query: {
-                from_ms: number;
-                to_ms: number;
-                stream: string;
+            query?: {
+                from_ms?: number;
+                to_ms?: number;
+                stream?: components["schemas"]["StreamChoice"];
             };
             header?: never;
             path: {
@@ -1201,7 +1268,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["Failure"];
                 };
             };
         };
@@ -1217,7 +1284,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewHold"];
+                "application/json": components["schemas"]["AddHold"];
             };
         };
         responses: {
@@ -1236,7 +1303,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["Failure"];
                 };
             };
         };
@@ -1252,7 +1319,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewPull"];
+                "application/json": components["schemas"]["AddPull"];
             };
         };
         responses: {
@@ -1271,7 +1338,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["Failure"];
                 };
             };
         };
@@ -1303,7 +1370,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["Failure"];
                 };
             };
         };
@@ -1334,7 +1401,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["Failure"];
                 };
             };
         };
@@ -1350,7 +1417,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewView"];
+                "application/json": components["schemas"]["AddView"];
             };
         };
         responses: {
@@ -1369,7 +1436,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["Failure"];
                 };
             };
         };
@@ -1400,7 +1467,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["Failure"];
                 };
             };
         };
@@ -1429,7 +1496,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["Failure"];
                 };
             };
         };
@@ -1443,7 +1510,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewToken"];
+                "application/json": components["schemas"]["AddToken"];
             };
         };
         responses: {
@@ -1453,7 +1520,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Token"];
+                    "application/json": components["schemas"]["NewToken"];
                 };
             };
             /** @description a problem */
@@ -1462,7 +1529,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["Failure"];
                 };
             };
         };
@@ -1494,7 +1561,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["Failure"];
                 };
             };
         };

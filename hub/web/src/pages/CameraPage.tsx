@@ -1,7 +1,7 @@
 // A camera: is it recording now, how far back, where are the holes; then the footage.
 import { Button } from "@mantine/core";
 import { useEffect, useMemo, useState } from "react";
-import { cameraAnswer } from "../answer/camera";
+import { cameraAnswer, mainStream } from "../answer/camera";
 import { choosePicture, type Picture, pictureOf } from "../answer/request";
 import { useNewPull } from "../api/changes";
 import { useCamera, useFleet, usePulls, useSession, useTimeline } from "../api/reads";
@@ -36,7 +36,9 @@ export default function CameraPage({ id }: { id: string }) {
   return <Known camera={camera.data} />;
 }
 
-function Known({ camera }: { camera: CameraDetail }) {
+function Known({ camera: detail }: { camera: CameraDetail }) {
+  const camera = detail.summary;
+  const hasSub = detail.sub_url != null;
   const { text, language } = useLanguage();
   const t = text.camera;
   const now = useNow(1_000);
@@ -44,7 +46,7 @@ function Known({ camera }: { camera: CameraDetail }) {
   const session = useSession();
   const site = fleet.data?.sites.find((s) => s.id === camera.site);
   const agent = site?.agents.find((a) => a.id === camera.agent);
-  const zone = useZone(site?.time_zone ?? "UTC");
+  const zone = useZone(detail.time_zone);
 
   // The present day is chosen by having chosen none, so that midnight turns the page.
   const [chosenDay, setChosenDay] = useState<number | null>(null);
@@ -63,7 +65,7 @@ function Known({ camera }: { camera: CameraDetail }) {
   const [holding, setHolding] = useState(false);
   const [changing, setChanging] = useState(false);
   const [watch, setWatch] = useState<{ pull: string; reason: string } | null>(null);
-  const best = choosePicture(camera, canPlay);
+  const best = choosePicture({ codec: mainStream(detail)?.codec, has_sub: hasSub }, canPlay);
   const [picture, setPicture] = useState<Picture | null>(null);
   const ask = useNewPull(camera.id);
 
@@ -115,7 +117,7 @@ function Known({ camera }: { camera: CameraDetail }) {
   const focus = range ? (range.start + range.end) / 2 : cursor;
   const reach = range ? Math.max(600_000, (range.end - range.start) * 1.5) : 600_000;
   const near = focus !== null ? { from: Math.max(day, focus - reach), to: Math.min(dayEnd, focus + reach) } : null;
-  const pictures: Picture[] = camera.has_sub ? ["original", "sub", "preview"] : ["original", "preview"];
+  const pictures: Picture[] = hasSub ? ["original", "sub", "preview"] : ["original", "preview"];
   const notice =
     best === "original"
       ? null
@@ -169,7 +171,7 @@ function Known({ camera }: { camera: CameraDetail }) {
               reason={watch.reason}
               person={session.data?.name ?? ""}
               zone={zone}
-              hasSub={camera.has_sub}
+              hasSub={hasSub}
               onOther={(next, reason) => setWatch({ pull: next.id, reason })}
             />
           ) : (
@@ -307,7 +309,7 @@ function Known({ camera }: { camera: CameraDetail }) {
         </div>
         <aside>
           <div className="card pad">
-            <CameraFacts camera={camera} agent={agent ?? null} answer={answer} now={now} zone={zone} />
+            <CameraFacts camera={detail} agent={agent ?? null} answer={answer} now={now} zone={zone} />
             <Button variant="default" mt="sm" fullWidth onClick={() => setChanging(true)} data-testid="camera-change">
               {t.change}
             </Button>
@@ -330,7 +332,7 @@ function Known({ camera }: { camera: CameraDetail }) {
       {holding && range && (
         <HoldFootage camera={camera.id} range={range} zone={zone} onClose={() => setHolding(false)} />
       )}
-      {changing && <ChangeCamera camera={camera} onClose={() => setChanging(false)} />}
+      {changing && <ChangeCamera camera={detail} onClose={() => setChanging(false)} />}
     </>
   );
 }

@@ -7,7 +7,7 @@ import type { CameraDetail } from "../api/types";
 import { FormProblem } from "../parts/Trouble";
 import { useText } from "../text";
 
-export function ChangeCamera({ camera, onClose }: { camera: CameraDetail; onClose: () => void }) {
+export function ChangeCamera({ camera: { summary: camera }, onClose }: { camera: CameraDetail; onClose: () => void }) {
   const text = useText();
   const t = text.addCamera;
   const change = useChangeCamera(camera.id);
@@ -33,7 +33,7 @@ export function ChangeCamera({ camera, onClose }: { camera: CameraDetail; onClos
               name: name.trim(),
               recording: record ? "continuous" : "off",
               floor_days: Number(floor),
-              ceiling_days: ceiling.trim() === "" ? null : Number(ceiling),
+              ceiling_days: Number(ceiling.trim() || 0),
             },
             { onSuccess: onClose },
           );

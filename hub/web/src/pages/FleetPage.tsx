@@ -1,23 +1,19 @@
 // The fleet: the answer in words, what needs a person, then every site with its last 24 hours.
 import { Button } from "@mantine/core";
-import { useEffect, useMemo, useRef, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { Link, useLocation } from "wouter";
 import { type Level, type Need, needsOf, siteLevel, sums } from "../answer/fleet";
-import { useFleet, useTimelines } from "../api/reads";
+import { useFleet } from "../api/reads";
 import type { Fleet, Site } from "../api/types";
 import { Chips } from "../parts/Chips";
 import { useNeedWords } from "../parts/NeedRow";
 import { isTyping } from "../parts/Shell";
 import { Shape } from "../parts/State";
 import { Empty, Failure, Loading } from "../parts/Trouble";
-import { noLane } from "../strip/model";
-import { Strip } from "../strip/Strip";
 import { useLanguage, useText } from "../text";
 import { length } from "../time/format";
 import { useNow, useZone } from "../time/shown";
-
-const day = 86_400_000;
-const quarter = 900_000;
+import { DayStrip } from "./DayStrip";
 
 export function FleetPage() {
   const fleet = useFleet();
@@ -162,49 +158,6 @@ function Cell({ site, level, now }: { site: Site; level: Level; now: number }) {
       />
     </Link>
   );
-}
-
-/** The last 24 hours of some cameras as one strip, fetched once it is in sight. */
-export function DayStrip(props: { cameras: string[]; zone: string; label: string; now: number; height: number }) {
-  const { cameras, zone, label, now, height } = props;
-  const box = useRef<HTMLSpanElement>(null);
-  const [seen, setSeen] = useState(false);
-  useEffect(() => {
-    const element = box.current;
-    if (!element || seen) return;
-    const watch = new IntersectionObserver(([entry]) => entry?.isIntersecting && setSeen(true), {
-      rootMargin: "200px",
-    });
-    watch.observe(element);
-    return () => watch.disconnect();
-  }, [seen]);
-  return (
-    <span ref={box} className="day-strip" style={{ height }}>
-      {seen && <Fetched {...{ cameras, zone, label, now, height }} />}
-    </span>
-  );
-}
-
-function Fetched({
-  cameras,
-  zone,
-  label,
-  now,
-  height,
-}: {
-  cameras: string[];
-  zone: string;
-  label: string;
-  now: number;
-  height: number;
-}) {
-  // The bounds move every quarter of an hour, so that the same question is asked again and answered from the cache.
-  const to = Math.ceil(now / quarter) * quarter;
-  const from = to - day;
-  const asked = useTimelines(cameras, from, to);
-  const lanes = asked.map((a) => a.data ?? noLane);
-  if (asked.some((a) => a.isPending)) return <span className="bone" style={{ height, display: "block" }} />;
-  return <Strip lanes={lanes} from={from} to={to} now={now} zone={zone} label={label} height={height} quiet />;
 }
 
 /** `n` steps through what needs a person. */

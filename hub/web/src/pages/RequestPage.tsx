@@ -2,7 +2,7 @@
 import { Button, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { Link, useLocation } from "wouter";
-import { useFleet, usePull, useSession } from "../api/reads";
+import { isDead, useCamera, useFleet, usePull, useSession } from "../api/reads";
 import type { Pull } from "../api/types";
 import { Crumbs } from "../parts/Crumbs";
 import { Facts } from "../parts/Facts";
@@ -28,19 +28,18 @@ function Known({ pull }: { pull: Pull }) {
   const session = useSession();
   const [, go] = useLocation();
   const site = fleet.data?.sites.find((s) => s.cameras.some((c) => c.id === pull.camera));
+  const detail = useCamera(pull.camera);
   const camera = site?.cameras.find((c) => c.id === pull.camera);
-  const zone = useZone(site?.time_zone ?? "UTC");
+  const zone = useZone(pull.time_zone);
   const [reason, setReason] = useState(pull.reason);
   const [watching, setWatching] = useState<string | null>(null);
   const person = pull.person_name ?? pull.person;
-  const dead = pull.state === "failed" || pull.state === "denied" || pull.state === "expired";
+  const dead = isDead(pull.state);
   return (
     <>
       <Crumbs list={[[t.crumb, "/requests"]]} />
       <div className="head">
-        <h1 data-testid="answer">
-          {t.title(person, length(pull.end_ms - pull.start_ms, language), camera?.name ?? pull.camera.slice(0, 8))}
-        </h1>
+        <h1 data-testid="answer">{t.title(person, length(pull.end_ms - pull.start_ms, language), pull.camera_name)}</h1>
         <PullState pull={pull} />
       </div>
       <div className="two">
@@ -51,14 +50,14 @@ function Known({ pull }: { pull: Pull }) {
               reason={watching}
               person={session.data?.name ?? ""}
               zone={zone}
-              hasSub={camera?.has_sub ?? false}
+              hasSub={detail.data?.sub_url != null}
               onOther={(next) => go(`/requests/${next.id}`)}
             />
           ) : dead && pull.bytes_received === 0 ? (
             <div className="player player-empty">
               <b>
                 {text.requests.state[pull.state]}
-                {pull.refusal ? `: ${text.refusal[pull.refusal] ?? pull.refusal}` : ""}
+                {pull.refusal ? `: ${text.refusal[pull.refusal.code] ?? pull.refusal.message}` : ""}
               </b>
               <p>{t.failedNext}</p>
               {camera && (

@@ -2,7 +2,7 @@
 import { Button } from "@mantine/core";
 import { useEffect, useRef } from "react";
 import { useNewPull, useNewView } from "../api/changes";
-import { isOpen, usePull, useTimeline } from "../api/reads";
+import { isDead, isOpen, usePull, useTimeline } from "../api/reads";
 import type { Pull } from "../api/types";
 import { Failure, FormProblem, Loading } from "../parts/Trouble";
 import { Player } from "../player/Player";
@@ -25,8 +25,8 @@ export function Watch({ pull: id, reason, person, zone, hasSub, onOther }: Props
   const asked = useRef(false);
   const data = pull.data;
   const { mutate } = view;
-  // Something must be there, or be on its way, before it can be looked at.
-  const ready = data != null && (data.segments > 0 || data.bytes_received > 0 || data.state === "sealed");
+  // A view may be opened before a byte has come; one that will never hold any need not be.
+  const ready = data != null && !(isDead(data.state) && data.bytes_received === 0);
   useEffect(() => {
     if (!ready || asked.current) return;
     asked.current = true;
@@ -38,13 +38,13 @@ export function Watch({ pull: id, reason, person, zone, hasSub, onOther }: Props
 
   if (pull.isError && !data) return <Failure error={pull.error} again={() => pull.refetch()} />;
   if (!data) return <Loading rows={1} height={320} />;
-  if (data.state === "failed" || data.state === "denied" || data.state === "expired") {
+  if (isDead(data.state)) {
     if (!view.data) {
       return (
         <div className="player player-empty" data-testid="player" data-state={data.state}>
           <b>
             {text.requests.state[data.state]}
-            {data.refusal ? `: ${text.refusal[data.refusal] ?? data.refusal}` : ""}
+            {data.refusal ? `: ${text.refusal[data.refusal.code] ?? data.refusal.message}` : ""}
           </b>
           <p>{text.pull.failedNext}</p>
         </div>

@@ -1,6 +1,6 @@
 // What is true of a camera now, beside its picture.
 import { Link } from "wouter";
-import type { Answer } from "../answer/camera";
+import { type Answer, mainStream } from "../answer/camera";
 import type { AgentSummary, CameraDetail } from "../api/types";
 import { useLanguage } from "../text";
 import { length, stamp } from "../time/format";
@@ -18,15 +18,17 @@ interface Props {
 
 const day = 86_400_000;
 
-export function CameraFacts({ camera: c, agent, answer, now, zone }: Props) {
+export function CameraFacts({ camera, agent, answer, now, zone }: Props) {
   const { text, language } = useLanguage();
   const t = text.camera.facts;
+  const c = camera.summary;
+  const main = mainStream(camera);
   const back = c.oldest_ms == null ? null : now - c.oldest_ms;
   const unbroken = c.unbroken_since_ms == null ? null : now - c.unbroken_since_ms;
   const short = c.since_ms == null ? "" : length(now - c.since_ms, language);
   const yes = answer.level === "good" ? t.yes : answer.level === "bad" ? t.no(short) : answer.words;
   const picture = [
-    c.width && c.height ? `${c.width} × ${c.height}` : null,
+    main?.width && main.height ? `${main.width} × ${main.height}` : null,
     c.fps_milli ? t.fps(fps(c.fps_milli)) : null,
     c.bitrate_bps ? rate(c.bitrate_bps) : null,
   ].filter(Boolean);
@@ -53,13 +55,13 @@ export function CameraFacts({ camera: c, agent, answer, now, zone }: Props) {
         ],
         [t.ceiling, c.ceiling_days == null ? text.common.none : t.days(c.ceiling_days)],
         c.bitrate_bps ? [t.forecast, t.forecastValue(bytes((c.bitrate_bps / 8) * 86_400))] : null,
-        c.footage_bytes != null && [t.footage, bytes(c.footage_bytes)],
+        main && [t.footage, bytes(main.footage)],
         picture.length > 0 && [t.picture, picture.join(", ")],
-        c.codec ? [t.codec, codecName(c.codec)] : null,
-        [t.sub, c.has_sub ? t.subYes : text.common.none],
-        [t.sound, c.audio ? t.recorded : t.notRecorded],
-        c.clock ? [t.clock, text.agent.clockState[c.clock] ?? c.clock] : null,
+        main?.codec ? [t.codec, codecName(main.codec)] : null,
+        [t.sub, camera.sub_url ? t.subYes : text.common.none],
+        [t.sound, camera.audio ? t.recorded : t.notRecorded],
         [t.committed, c.last_committed_ms == null ? text.common.never : stamp(c.last_committed_ms, zone, language)],
+        ...camera.problems.map((p) => [t.problem, text.refusal[p.code] ?? p.message] as const),
         agent && [
           t.box,
           <Link key="box" href={`/agents/${agent.id}`}>
@@ -69,17 +71,17 @@ export function CameraFacts({ camera: c, agent, answer, now, zone }: Props) {
         [
           t.address,
           <span key="url" className="mono break">
-            {c.url}
+            {camera.url}
           </span>,
         ],
         [
           t.settings,
-          c.drift ? (
-            <State key="s" level="late">
-              {t.notApplied(c.desired_generation, c.reported_generation)}
-            </State>
-          ) : (
+          camera.drift === "none" ? (
             t.applied
+          ) : (
+            <State key="s" level={camera.drift === "unknown" ? "unknown" : "late"}>
+              {t.drift[camera.drift]}
+            </State>
           ),
         ],
       ]}

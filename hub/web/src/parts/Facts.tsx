@@ -1,7 +1,7 @@
 // Names and values, side by side.
 import { Fragment, type ReactNode } from "react";
 
-export type Fact = readonly [name: string, value: ReactNode] | null | false;
+export type Fact = readonly [name: string, value: ReactNode] | null | undefined | false;
 
 export function Facts({ list }: { list: readonly Fact[] }) {
   return (

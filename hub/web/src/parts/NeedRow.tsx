@@ -38,6 +38,8 @@ export function needWords(need: Need, now: number, zone: string, language: Langu
       return { who, path, what: t.unseen, why: t.unseenWhy, cost: away ? t.unseenFor(away) : "" };
     case "agent_offline":
       return { who, path, what: t.agentOffline(need.unseen), why: t.agentOfflineWhy(last), cost: t.unseenFor(away) };
+    case "agent_stopped":
+      return { who, path, what: t.agentStopped, why: t.agentStoppedWhy(last), cost: t.unseenFor(away) };
     case "agent_late":
       return { who, path, what: t.agentLate, why: t.agentLateWhy(last), cost: t.unseenFor(away) };
     case "agent_never":

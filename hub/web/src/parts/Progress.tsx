@@ -7,7 +7,7 @@ import { State } from "./State";
 const levels: Record<Pull["state"], Level> = {
   requested: "unknown",
   approved: "unknown",
-  denied: "bad",
+  refused: "bad",
   pulling: "late",
   received: "late",
   sealed: "good",
@@ -23,7 +23,7 @@ export function PullState({ pull }: { pull: Pull }) {
       <span data-testid="pull-state" data-state={pull.state}>
         {text.requests.state[pull.state]}
         {pull.state === "pulling" && share}
-        {pull.refusal && `: ${text.refusal[pull.refusal] ?? pull.refusal}`}
+        {pull.refusal && `: ${text.refusal[pull.refusal.code] ?? pull.refusal.message}`}
       </span>
     </State>
   );

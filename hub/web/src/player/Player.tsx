@@ -197,7 +197,7 @@ export function Player(props: Props) {
   const hasSound = clip?.segments.some((s) => s.audio_codec) ?? false;
   const origin = derived ? t.derived : stream === "sub" ? t.sub : t.original;
   const now = present();
-  const from = Math.min(begin, clip?.segments[0]?.start_ms ?? begin);
+  const from = Math.min(begin, clip?.segments[0]?.sent_start_ms ?? begin);
   const to = Math.max(end, clip?.segments.at(-1)?.end_ms ?? end);
   const status =
     state.is === "waiting"
@@ -310,7 +310,7 @@ export function Player(props: Props) {
 /** The strip of a clip: what the hub knows of the range, or else what has been listed for it. */
 function stripLane(clip: Clip | null, known: Lane | null): Lane {
   const listed = (clip?.segments ?? []).map((s) => ({
-    start_ms: s.start_ms,
+    start_ms: s.sent_start_ms,
     end_ms: s.end_ms,
     bytes: s.bytes_total,
     activity: [],

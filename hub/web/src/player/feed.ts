@@ -236,7 +236,7 @@ export class Feed {
     const t = this.video.currentTime;
     if (isBuffered(this.ranges(), t)) return;
     const at = segmentAt(clip, this.base + t * 1000);
-    const start = ((clip.segments[at]?.start_ms ?? 0) - this.base) / 1000;
+    const start = ((clip.segments[at]?.sent_start_ms ?? 0) - this.base) / 1000;
     // Being read just now, and not yet past the place: it will come by itself.
     const reach = this.ranges().find(([a]) => a >= start - 0.5)?.[1] ?? start;
     if (at === this.cursor.at && this.cursor.offset > 0 && t >= reach) return;

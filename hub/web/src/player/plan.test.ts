@@ -24,7 +24,7 @@ const segment = (
   short: `s${n}`,
   start_ms: start,
   end_ms: end,
-  file_start_ms: start,
+  sent_start_ms: start,
   bytes_total: 100,
   bytes_ready: ready,
   complete: ready === 100,
@@ -36,7 +36,10 @@ const segment = (
 });
 const clip = (...segments: ClipSegment[]): Clip => ({
   pull: "p",
-  camera: "c",
+  state: "pulling",
+  time_zone: "UTC",
+  complete: false,
+  derived: false,
   codec: "avc1.640028",
   start_ms: 10_000,
   end_ms: 90_000,
@@ -45,7 +48,7 @@ const clip = (...segments: ClipSegment[]): Clip => ({
 
 test("a clip that begins in the middle of a file keeps every frame at a positive time", () => {
   // The file began 30 s before the first frame that was sent: tfdt of that frame is 30 s.
-  const c = clip(segment(0, 9_300, 40_000, 100, { file_start_ms: -20_700 }));
+  const c = clip(segment(0, 9_300, 40_000, 100, { start_ms: -20_700 }));
   const base = baseOf(c);
   const first = 30 + offsetOf(c.segments[0] ?? fail(), base);
   expect(first).toBeGreaterThan(0);

@@ -6,13 +6,13 @@ import type { Clip, ClipSegment } from "../api/types";
 
 /** Wall time of the timeline's zero. */
 export function baseOf(clip: Clip): number {
-  const first = Math.min(clip.start_ms, ...clip.segments.map((s) => s.start_ms));
+  const first = Math.min(clip.start_ms, ...clip.segments.map((s) => s.sent_start_ms));
   return first - 100;
 }
 
 /** `SourceBuffer.timestampOffset` of a segment, in seconds. Negative for a file begun before the clip. */
 export function offsetOf(segment: ClipSegment, base: number): number {
-  return (segment.file_start_ms - base) / 1000;
+  return (segment.start_ms - base) / 1000;
 }
 
 /** The content type MSE is asked for. */
@@ -74,7 +74,7 @@ export function isBuffered(ranges: Ranges, t: number, need = 0.05): boolean {
 
 /** Whether a segment lies whole in the buffer, so that it need not be fetched again. */
 export function isWhole(segment: ClipSegment, base: number, ranges: Ranges): boolean {
-  const [a, b] = [(segment.start_ms - base) / 1000 + 0.3, (segment.end_ms - base) / 1000 - 0.3];
+  const [a, b] = [(segment.sent_start_ms - base) / 1000 + 0.3, (segment.end_ms - base) / 1000 - 0.3];
   return b > a && ranges.some(([x, y]) => x <= a && b <= y);
 }
 
@@ -95,7 +95,10 @@ export function jumpFrom(clip: Clip, base: number, t: number, ranges: Ranges): J
   const start = base + next[0] * 1000;
   // Something of the clip lies between: it is still arriving.
   const awaited = clip.segments.some(
-    (s) => s.start_ms + 400 < start && s.end_ms - 400 > wall && !(s.start_ms > wall && s.start_ms >= start - 400),
+    (s) =>
+      s.sent_start_ms + 400 < start &&
+      s.end_ms - 400 > wall &&
+      !(s.sent_start_ms > wall && s.sent_start_ms >= start - 400),
   );
   if (awaited && start - wall > 1_000) return null;
   return { to: next[0] + 0.02, start_ms: wall, end_ms: start };

@@ -28,8 +28,9 @@ export interface Lane {
   spans: readonly StripSpan[];
   gaps: readonly StripGap[];
   holds: readonly StripHold[];
-  /** Since when the segment now being written runs. */
+  /** Footage on the box that is not listed yet, the file still open: from, and until when that is known. */
   open_from_ms?: number | null;
+  open_until_ms?: number | null;
 }
 
 export const noLane: Lane = { spans: [], gaps: [], holds: [] };
@@ -69,8 +70,15 @@ export function pointAt(lane: Lane, at: number, now: number, slack = 0): Point {
     return { is: "kept", start, end, unsure: isUnsure(span), bits: bitsAt(span, at) };
   }
   if (at > now) return { is: "future" };
-  if (lane.open_from_ms != null && at >= lane.open_from_ms - touching) return { is: "open", start: lane.open_from_ms };
+  if (lane.open_from_ms != null && at >= lane.open_from_ms - touching && at < openEnd(lane, now))
+    return { is: "open", start: lane.open_from_ms };
   return { is: "unknown", ...holeAround(lane, at, now) };
+}
+
+/** Until when the open file reaches: what was last heard, or now while it was heard of within a minute and a half. */
+function openEnd(lane: Lane, now: number): number {
+  const until = lane.open_until_ms ?? now;
+  return now - until < 90_000 ? now : until;
 }
 
 function holeAround(lane: Lane, at: number, now: number): { start: number; end: number } {
@@ -146,7 +154,7 @@ export function raster(
       addActivity(rates, span, from, perPixel * pitch);
     }
     if (lane.open_from_ms != null) {
-      const [a, b] = [Math.max(0, Math.floor(px(lane.open_from_ms))), Math.min(w, Math.ceil(px(now)))];
+      const [a, b] = [Math.max(0, Math.floor(px(lane.open_from_ms))), Math.min(w, Math.ceil(px(openEnd(lane, now))))];
       for (let x = a; x < b; x++) if (!seen[x]) out.kept[x] = (out.kept[x] ?? 0) + 1;
     }
     for (const gap of lane.gaps) {
@@ -214,7 +222,7 @@ export interface Account {
 export function account(lane: Lane, from: number, to: number, now: number): Account {
   const end = Math.min(to, now);
   if (end <= from) return { kept: 0, missing: 0, unknown: 0, gaps: 0 };
-  const open = lane.open_from_ms != null ? [{ start_ms: lane.open_from_ms, end_ms: now }] : [];
+  const open = lane.open_from_ms != null ? [{ start_ms: lane.open_from_ms, end_ms: openEnd(lane, now) }] : [];
   const gaps = lane.gaps.filter((g) => g.start_ms < end && g.end_ms > from);
   const kept = covered([...lane.spans, ...open], from, end);
   const missing = covered(gaps, from, end);
