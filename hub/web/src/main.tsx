@@ -10,6 +10,7 @@ import "./look/tokens.css";
 import "./look/base.css";
 import "./look/frame.css";
 import "./look/pages.css";
+import "./look/tables.css";
 import { theme, variables } from "./look/theme";
 import { TextProvider } from "./text";
 import { ShownTimeProvider } from "./time/shown";

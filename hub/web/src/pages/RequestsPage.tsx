@@ -83,7 +83,6 @@ function Row({ pull }: { pull: Pull }) {
   const zone = utc ? "UTC" : pull.time_zone;
   const [, go] = useLocation();
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: the link inside is for keys
     <tr className="goes" onClick={() => go(`/requests/${pull.id}`)} data-testid="request-row">
       <td>
         <Link href={`/requests/${pull.id}`} className="strong" onClick={(event) => event.stopPropagation()}>

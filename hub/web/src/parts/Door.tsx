@@ -23,7 +23,6 @@ export function Door({ title, lead, children }: { title: string; lead: string; c
         </div>
         <div className="door-strip" aria-hidden="true">
           {bars.map((h, i) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: a fixed ornament
             <i
               key={i}
               style={{ height: `${h * 100}%` }}

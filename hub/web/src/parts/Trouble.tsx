@@ -58,7 +58,6 @@ export function Loading({ rows = 4, height = 44 }: { rows?: number; height?: num
   return (
     <div className="loading" role="status" aria-label={text.common.loading}>
       {Array.from({ length: rows }, (_, i) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: the rows are all alike
         <div key={i} className="bone" style={{ height }} />
       ))}
     </div>

@@ -211,7 +211,6 @@ export function Player(props: Props) {
   return (
     <section className="player-all" aria-label={t.label} data-testid="player" data-state={state.is}>
       <div ref={box} className="player" onKeyDown={onKeyDown} role="application" aria-label={t.label}>
-        {/* biome-ignore lint/a11y/useMediaCaption: recordings of cameras have no captions */}
         <video
           ref={video}
           playsInline

@@ -173,7 +173,7 @@ export function Strip(props: Props) {
       onKeyDown={interactive ? onKeyDown : undefined}
       data-testid={testId}
     >
-      <canvas ref={canvas} style={{ width, height }} aria-hidden="true" />
+      <canvas ref={canvas} style={{ width, height }} />
       {shown && shown.end > from && shown.start < to && (
         <div
           className="strip-range"
@@ -203,12 +203,15 @@ export function Strip(props: Props) {
 
 /** Changes whenever the theme does. */
 function useScheme(): string {
-  const read = () => document.documentElement.getAttribute("data-mantine-color-scheme") ?? "light";
-  const [scheme, set] = useState(read);
+  const [scheme, set] = useState(schemeNow);
   useEffect(() => {
-    const watch = new MutationObserver(() => set(read()));
+    const watch = new MutationObserver(() => set(schemeNow()));
     watch.observe(document.documentElement, { attributeFilter: ["data-mantine-color-scheme"] });
     return () => watch.disconnect();
   }, []);
   return scheme;
+}
+
+function schemeNow(): string {
+  return document.documentElement.getAttribute("data-mantine-color-scheme") ?? "light";
 }
