@@ -46,6 +46,7 @@ struct House {
     marks: Marks,
     refusals: Refusals,
     health: HealthBuffer,
+    counters: Arc<Counters>,
     dispatch: Arc<Notify>,
     pulls: Arc<Notify>,
 }
@@ -152,6 +153,7 @@ async fn open(dir: &Path) -> anyhow::Result<House> {
         marks: Marks::default(),
         refusals: Refusals::default(),
         health: HealthBuffer::default(),
+        counters: Arc::default(),
         dispatch: Arc::default(),
         pulls: Arc::default(),
     })
@@ -196,7 +198,7 @@ async fn start_broker(h: &House) -> anyhow::Result<Arc<Embedded>> {
         marks: h.marks.clone(),
         refusals: h.refusals.clone(),
         health: h.health.clone(),
-        counters: Arc::new(Counters::default()),
+        counters: h.counters.clone(),
         dispatch: h.dispatch.clone(),
         pulls: h.pulls.clone(),
     });
@@ -275,6 +277,7 @@ async fn start_people_door(
         fleet: h.fleet.clone(),
         vault: h.vault.clone(),
         live,
+        counters: h.counters.clone(),
         stop: stops.doors.clone(),
     });
     let metrics = TcpListener::bind(h.config.metrics_listen)

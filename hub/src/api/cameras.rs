@@ -192,6 +192,14 @@ fn checked(mut row: CameraRow) -> Result<CameraRow, Fail> {
         policy::camera_url("sub", url)?;
         *url = url.trim().to_owned();
     }
+    let elsewhere = row.sub_url.as_deref().is_some_and(|sub| host_of(sub) != host_of(&row.url));
+    if elsewhere && row.credential.is_some() {
+        return Err(Fail::bad(
+            "two_hosts",
+            "the two streams are on different hosts, and one credential is sealed to one host",
+            "add them as two cameras",
+        ));
+    }
     policy::retention(row.floor_days, row.ceiling_days)?;
     if row.ca_pem.as_ref().is_some_and(|pem| pem.len() > MOST_PEM || !pem.contains("-----BEGIN CERTIFICATE-----")) {
         return Err(Fail::bad(
@@ -318,10 +326,6 @@ mod tests {
 
     #[test]
     fn what_is_not_mentioned_stays() {
-        assert_eq!(
-            changed(row(), ChangeCamera::default()).map(|r| CameraRow { camera: row().camera, ..r }).unwrap().name,
-            "Gate"
-        );
         let before = row();
         let after = changed(before.clone(), ChangeCamera::default()).unwrap();
         assert_eq!(after, before);
@@ -344,5 +348,7 @@ mod tests {
         assert_eq!(refused.code, "secret_in_url");
         assert!(refused.next.contains("own fields"), "{}", refused.next);
         assert_eq!(checked(CameraRow { ceiling_days: Some(7), ..row() }).unwrap_err().code, "ceiling_below_floor");
+        let sub_url = Some("rtsp://10.0.0.8/sub".to_owned());
+        assert_eq!(checked(CameraRow { sub_url, ..row() }).unwrap_err().code, "two_hosts");
     }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::atomic::Ordering;
 
 use axum::Router;
 use axum::extract::State;
@@ -33,6 +34,7 @@ async fn metrics(State(office): State<Office>) -> Result<impl IntoResponse, Fail
     let mut text = Exposition::default();
     of_fleet(&office, &mut text);
     of_rows(&office, &mut text).await?;
+    of_work(&office, &mut text);
     Ok(([(header::CONTENT_TYPE, OPENMETRICS)], text.end()))
 }
 
@@ -79,6 +81,8 @@ async fn of_rows(office: &Office, text: &mut Exposition) -> store::Result<()> {
     let pending = store::journal::pending(&mut c, 1000).await?.len() as u64;
     text.gauge("farwatch_pulls_open", "Pulls that are not finished, by state.", "state", &by_state);
     text.one("gauge", "farwatch_pulls_missing_bytes", "Bytes of open pulls still to come.", missing);
+    let bytes = store::pulls::bytes_in_all(&mut c).await?;
+    text.one("counter", "farwatch_pulls_received_bytes", "Bytes of footage received.", bytes);
     text.one("counter", "farwatch_journal_entries", "Journal entries in their place.", size);
     text.one(
         "gauge",
@@ -87,6 +91,33 @@ async fn of_rows(office: &Office, text: &mut Exposition) -> store::Result<()> {
         pending,
     );
     Ok(())
+}
+
+fn of_work(office: &Office, text: &mut Exposition) {
+    let counters = &office.counters;
+    for (name, help, counter) in [
+        ("farwatch_ingest_messages", "Messages heard from agents.", &counters.messages),
+        ("farwatch_ingest_facts", "Facts committed.", &counters.facts),
+        ("farwatch_ingest_duplicates", "Facts that were there already.", &counters.duplicates),
+        (
+            "farwatch_ingest_lost_facts",
+            "Numbers of facts that never came although later ones did.",
+            &counters.lost_facts,
+        ),
+        (
+            "farwatch_ingest_quarantined",
+            "Facts kept word for word because they could not be read.",
+            &counters.quarantined,
+        ),
+        ("farwatch_ingest_unreadable", "Messages that could not be read.", &counters.unreadable),
+        ("farwatch_ingest_refused", "Refusals at the MQTT door.", &counters.refused),
+    ] {
+        text.one("counter", name, help, counter.load(Ordering::Relaxed));
+    }
+    let writer = office.db.figures();
+    text.one("counter", "farwatch_database_commits", "Commits, each an fsync.", writer.commits);
+    text.one("counter", "farwatch_database_writes", "Writes that shared those commits.", writer.writes);
+    text.one("gauge", "farwatch_database_queue", "Writes waiting for the writer, at most 1024.", writer.queued);
 }
 
 /// The JSON word of a plain enum.

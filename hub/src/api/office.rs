@@ -11,6 +11,7 @@ use crate::audit::{self, Entry};
 use crate::auth::{Limit, Passwords};
 use crate::config::{Config, Doors};
 use crate::fleet::Fleet;
+use crate::ingest::Counters;
 use crate::keys::Keys;
 use crate::live::Live;
 use crate::store::{Conn, Db, StoreError};
@@ -27,6 +28,8 @@ pub struct Parts {
     pub fleet: Fleet,
     pub vault: Vault,
     pub live: Live,
+    /// What ingest has counted, for `/metrics`.
+    pub counters: Arc<Counters>,
     /// Everything is stopping: event streams end, so that the door can close.
     pub stop: tokio_util::sync::CancellationToken,
 }

@@ -82,6 +82,7 @@ impl House {
             fleet: fleet.clone(),
             vault: Vault::open(dir.path()).unwrap(),
             live: live.clone(),
+            counters: Arc::default(),
             stop: stop.clone(),
         });
         let mut tasks = JoinSet::new();

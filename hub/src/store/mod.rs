@@ -45,7 +45,7 @@ use sqlx::{Any, AnyPool, Row as _, SqlStr};
 
 pub use sqlx::AnyConnection as Conn;
 pub use sqlx::pool::PoolConnection;
-pub use writer::{BoxWork, Writes};
+pub use writer::{BoxWork, WriterFigures, Writes};
 
 use farwatch_shared::time::Clock;
 
@@ -129,6 +129,12 @@ impl Db {
         E: From<StoreError> + Send + 'static,
     {
         self.writes.run(work).await
+    }
+
+    /// How busy the writer is.
+    #[must_use]
+    pub fn figures(&self) -> WriterFigures {
+        self.writes.figures()
     }
 
     /// Waits until every write handed in so far is committed.

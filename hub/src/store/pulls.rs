@@ -144,6 +144,15 @@ pub async fn recent(c: &mut Conn, camera: Option<CameraId>, limit: u32) -> Resul
     rows.iter().map(row).collect()
 }
 
+/// Bytes received of all pulls there ever were.
+///
+/// # Errors
+/// When the database fails.
+pub async fn bytes_in_all(c: &mut Conn) -> Result<u64> {
+    let found = sqlx::query("SELECT COALESCE(CAST(SUM(bytes_received) AS BIGINT), 0) AS bytes FROM pull");
+    unsigned(&found.fetch_one(c).await?, "bytes")
+}
+
 /// Pulls that are not finished, oldest first, at most 1,000.
 ///
 /// # Errors

@@ -3,6 +3,9 @@
 //! Belongs here: grouping, savepoints, the order of replies. Does not: any statement of ours.
 //! Wakes on: the next closure. A commit is an fsync; whatever queues up meanwhile shares the next one.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 use tracing::error;
@@ -30,13 +33,42 @@ pub struct Done {
 
 /// The handle to the writer task.
 #[derive(Clone)]
-pub struct Writes(mpsc::Sender<BoxWork>);
+pub struct Writes {
+    queue: mpsc::Sender<BoxWork>,
+    counts: Arc<Counts>,
+}
+
+/// What the writer has done since it started.
+#[derive(Default)]
+struct Counts {
+    commits: AtomicU64,
+    writes: AtomicU64,
+}
+
+/// How busy the writer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WriterFigures {
+    pub commits: u64,
+    /// Closures carried out, kept or undone.
+    pub writes: u64,
+    /// Waiting now, of at most 1,024.
+    pub queued: u64,
+}
 
 impl Writes {
     pub(super) fn start(conn: Conn, clock: Clock) -> Self {
-        let (tx, rx) = mpsc::channel(QUEUE);
-        tokio::spawn(serve(conn, rx, clock));
-        Self(tx)
+        let (queue, rx) = mpsc::channel(QUEUE);
+        let counts = Arc::<Counts>::default();
+        tokio::spawn(serve(conn, rx, clock, counts.clone()));
+        Self { queue, counts }
+    }
+
+    pub(super) fn figures(&self) -> WriterFigures {
+        WriterFigures {
+            commits: self.counts.commits.load(Ordering::Relaxed),
+            writes: self.counts.writes.load(Ordering::Relaxed),
+            queued: (self.queue.max_capacity() - self.queue.capacity()) as u64,
+        }
     }
 
     pub(super) async fn run<T, E, F>(&self, work: F) -> Result<T, E>
@@ -61,12 +93,12 @@ impl Writes {
                 Done { keep, reply }
             })
         });
-        self.0.send(boxed).await.map_err(|_| E::from(StoreError::Stopped))?;
+        self.queue.send(boxed).await.map_err(|_| E::from(StoreError::Stopped))?;
         answer.await.map_err(|_| E::from(StoreError::Stopped))?
     }
 }
 
-async fn serve(mut conn: Conn, mut queue: mpsc::Receiver<BoxWork>, clock: Clock) {
+async fn serve(mut conn: Conn, mut queue: mpsc::Receiver<BoxWork>, clock: Clock, counts: Arc<Counts>) {
     while let Some(first) = queue.recv().await {
         let mut replies = Vec::new();
         let fate = group(&mut conn, first, &mut queue, &mut replies, &clock).await;
@@ -74,6 +106,8 @@ async fn serve(mut conn: Conn, mut queue: mpsc::Receiver<BoxWork>, clock: Clock)
             error!(error = %e, writes = replies.len(), "a group of writes was not committed");
             let _ = sqlx::raw_sql("ROLLBACK").execute(&mut conn).await;
         }
+        counts.commits.fetch_add(u64::from(fate.is_ok()), Ordering::Relaxed);
+        counts.writes.fetch_add(replies.len() as u64, Ordering::Relaxed);
         let text = fate.err().map(|e| e.to_string());
         for reply in replies {
             reply(text.clone().map_or(Ok(()), Err));

@@ -134,6 +134,123 @@ async fn events_begin_with_the_fleet_and_go_on_where_they_broke_off() {
     assert!(events.ended().await, "streams end when the hub stops");
 }
 
+#[tokio::test]
+async fn the_journal_is_read_page_by_page_with_names_beside_pseudonyms() {
+    let house = House::new().await;
+    let admin = house.admin().await;
+    for n in 0..5 {
+        admin.post("/api/v1/sites", &json!({"name": format!("Site {n}"), "time_zone": "UTC"})).await;
+    }
+    let sequencer = crate::audit::sequencer::Sequencer {
+        db: house.office.db.clone(),
+        origin: "farwatch/test".into(),
+        key: house.office.keys.log.clone(),
+        clock: house.office.clock.clone(),
+    };
+    while sequencer.run_once().await.unwrap() > 0 {}
+    let first = json_of(admin.get("/api/v1/journal?limit=4").await).await;
+    assert_eq!(first["size"], 6);
+    let indices = |page: &Value| {
+        page["entries"].as_array().unwrap().iter().map(|e| e["index"].as_u64().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(indices(&first), [5, 4, 3, 2]);
+    let rest = json_of(admin.get("/api/v1/journal?limit=4&before=2").await).await;
+    assert_eq!(indices(&rest), [1, 0]);
+    let oldest = &rest["entries"][1];
+    assert_eq!((oldest["action"].as_str(), oldest["actor"].as_str()), (Some("person.set_up"), Some("person")));
+    assert_eq!((oldest["actor_name"].as_str(), oldest["outcome"].as_str()), (Some("Ada"), Some("done")));
+    assert_eq!(first["entries"][0]["detail"]["name"], "Site 4");
+}
+
+#[tokio::test]
+async fn health_reaches_from_the_packed_past_to_the_last_minute() {
+    let house = House::new().await;
+    let admin = house.admin().await;
+    let (_, agent) = house.agent(&admin).await;
+    let sample = |at: i64| farwatch_shared::wire::latest::HealthSample { at_ms: WallMs(at), ..health() };
+    let past = START.0 - 600_000;
+    let chunk = store::health::chunk_of(WallMs(past));
+    let old = vec![sample(past), sample(past + 30_000)];
+    let write = house.office.db.write(move |c| Box::pin(async move { store::health::add(c, agent, chunk, old).await }));
+    write.await.unwrap();
+    for at in [past + 30_000, START.0 - 30_000] {
+        house.office.fleet.health(agent, Arc::new(sample(at)), START);
+    }
+    let series = json_of(admin.get(&format!("/api/v1/agents/{agent}/health")).await).await;
+    let at: Vec<i64> = series["samples"].as_array().unwrap().iter().map(|s| s["at_ms"].as_i64().unwrap()).collect();
+    assert_eq!(at, [past, past + 30_000, START.0 - 30_000], "each once");
+    assert_eq!(
+        (series["samples"][0]["rx_bps"].as_u64(), series["time_zone"].as_str()),
+        (Some(30), Some("Europe/Warsaw"))
+    );
+    let detail = json_of(admin.get(&format!("/api/v1/agents/{agent}")).await).await;
+    assert_eq!(detail["outbox"]["waiting"], 3);
+}
+
+#[tokio::test]
+async fn metrics_count_and_name_nobody() {
+    let house = House::new().await;
+    let admin = house.admin().await;
+    let (_, agent) = house.agent(&admin).await;
+    let camera = house.camera(&admin, agent).await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(crate::api::metrics::serve(listener, house.office.clone(), house.stop.clone()));
+    let answer = house.browser().client.get(format!("http://{address}/metrics")).send().await.unwrap();
+    assert!(answer.headers()["content-type"].to_str().unwrap().starts_with("application/openmetrics-text"));
+    let text = answer.text().await.unwrap();
+    assert!(text.ends_with("# EOF\n"));
+    assert!(text.contains("farwatch_agents{presence=\"unknown\"} 1\n"), "{text}");
+    assert!(text.lines().any(|line| line.starts_with("farwatch_database_commits_total ")));
+    for name in ["Ada", "Depot", "Gate", &agent.to_string(), &camera.to_string()] {
+        assert!(!text.contains(name), "{name}");
+    }
+}
+
+fn health() -> farwatch_shared::wire::latest::HealthSample {
+    let network = |rx: u64| json!({"interface": "eth0", "up": true, "rx_bytes_per_s": rx, "tx_bytes_per_s": 1});
+    serde_json::from_value(json!({
+        "at_ms": 0, "uptime_s": 1, "clock": {"state": "ntp"}, "cpu_permille": 12, "mem_total": 100, "mem_used": 50,
+        "agent_mem": 5, "disk": {"total": 10, "free": 5, "inodes_total": 10, "inodes_free": 9, "footage": 1},
+        "network": [network(10), network(20)], "recorder": {"running": true},
+        "outbox": {"waiting": 3, "bytes": 100, "dropped": 0}
+    }))
+    .unwrap()
+}
+
+#[tokio::test]
+async fn a_customers_own_certificate_is_taken_while_the_door_is_open() {
+    let dir = tempfile::tempdir().unwrap();
+    let (chain, key) = (dir.path().join("chain.pem"), dir.path().join("key.pem"));
+    let write = |name: &str| {
+        let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        std::fs::write(&chain, made.cert.pem()).unwrap();
+        reqwest::Certificate::from_pem(made.cert.pem().as_bytes()).unwrap()
+    };
+    let first = write("localhost");
+    let certificate = Certificate::load(chain.clone(), key.clone()).unwrap();
+    let door = Door::open(([127, 0, 0, 1], 0).into(), certificate.clone(), Peers::None).await.unwrap();
+    let (address, stop) = (door.address, CancellationToken::new());
+    let mut tasks = JoinSet::new();
+    tasks.spawn(door.serve(axum::Router::new(), stop.clone()));
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let asks = |ca: reqwest::Certificate| async move {
+        let client = Client::builder().tls_certs_only([ca]).resolve("localhost", address).build().unwrap();
+        client.get(format!("https://localhost:{}/", address.port())).send().await
+    };
+    assert_eq!(asks(first.clone()).await.unwrap().status(), 404);
+    std::fs::write(&chain, "half a file").unwrap();
+    certificate.refresh();
+    assert!(asks(first.clone()).await.is_ok(), "a file that cannot be used changes nothing");
+    let second = write("localhost");
+    certificate.refresh();
+    assert!(asks(second).await.is_ok());
+    assert!(asks(first).await.is_err(), "new connections see the new one only");
+    stop.cancel();
+}
+
 /// A stream read event by event.
 struct Events {
     bytes: futures::stream::BoxStream<'static, reqwest::Result<bytes::Bytes>>,
