@@ -2,6 +2,7 @@
 //!
 //! Covers OPS-01, ACC-05; PEERS 12 and 17.
 
+mod captured;
 mod doors;
 mod flood;
 mod intake;
