@@ -25,8 +25,8 @@ pub(super) fn routes() -> Routes {
 #[utoipa::path(get, path = "/api/v1/agents/{id}", tag = "agents", params(("id" = String, Path)),
     responses((status = 200, body = AgentDetail), (status = "4XX", body = Failure)))]
 async fn agent(_: Person, State(office): State<Office>, Named(id): Named<AgentId>) -> Result<Json<AgentDetail>, Fail> {
-    let now = office.fleet.agent(id).ok_or_else(|| Fail::not_found("agent"))?;
     let mut c = office.db.read().await?;
+    let now = office.agent_now(&mut c, id).await?;
     let row = agents::get(&mut c, id).await?;
     let site = sites::get(&mut c, row.site).await?;
     let desired = desired::find(&mut c, id).await?;

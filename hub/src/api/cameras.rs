@@ -261,7 +261,7 @@ fn wire_recording(choice: RecordingChoice) -> Recording {
 async fn detail(office: &Office, id: CameraId) -> Result<CameraDetail, Fail> {
     let mut c = office.db.read().await?;
     let row = cameras::get(&mut c, id).await?;
-    let agent = office.fleet.agent(row.agent).ok_or_else(|| Fail::not_found("agent"))?;
+    let agent = office.agent_now(&mut c, row.agent).await?;
     let site = sites::get(&mut c, agent.site).await?;
     let now = office.fleet.camera(id);
     let problems = agent.reported.iter().flat_map(|r| show::refusals(r)).filter(|p| p.camera == Some(id)).collect();

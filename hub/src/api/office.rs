@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use farwatch_shared::id::AgentId;
 use farwatch_shared::time::Clock;
 use futures::future::BoxFuture;
 
@@ -10,7 +11,7 @@ use super::Fail;
 use crate::audit::{self, Entry};
 use crate::auth::{Limit, Passwords};
 use crate::config::{Config, Doors};
-use crate::fleet::Fleet;
+use crate::fleet::{self, AgentNow, Fleet};
 use crate::ingest::Counters;
 use crate::keys::Keys;
 use crate::live::Live;
@@ -63,6 +64,18 @@ impl Office {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(Inside { parts, passwords: Passwords::default(), limit: Mutex::default() }))
+    }
+
+    /// An agent as it is now. One enrolled this moment has its row, and is in the picture only a moment later: then its row
+    /// is taken at once.
+    ///
+    /// # Errors
+    /// When there is no such agent.
+    pub async fn agent_now(&self, c: &mut Conn, agent: AgentId) -> Result<AgentNow, Fail> {
+        if self.fleet.agent(agent).is_none() {
+            fleet::refresh_agent(&self.fleet, c, agent, self.clock.wall()).await?;
+        }
+        self.fleet.agent(agent).ok_or_else(|| Fail::not_found("agent"))
     }
 
     /// The count of tries. Held for no longer than a line.

@@ -19,7 +19,7 @@ use farwatch_shared::time::WallMs;
 use farwatch_shared::wire::latest::{CameraStatus, HealthSample, Presence, PresenceState, RefusedDesired, Reported};
 use tokio::sync::broadcast;
 
-pub use load::{follow, load};
+pub use load::{follow, load, refresh_agent};
 pub use presence::PresenceNow;
 
 /// Depth of the stream of changes.

@@ -199,7 +199,9 @@ mod tests {
     #[test]
     fn a_credential_is_bound_to_one_spelling_of_its_host() {
         let host = |url: &str| credential_host(url).unwrap_or_default();
-        for same in ["rtsp://cam.local/x", "rtsp://CAM.local:554", "RTSP://user:p%40@cam.local/x?y", " rtsp://cam.local "] {
+        for same in
+            ["rtsp://cam.local/x", "rtsp://CAM.local:554", "RTSP://user:p%40@cam.local/x?y", " rtsp://cam.local "]
+        {
             assert_eq!(host(same), "cam.local:554", "{same}");
         }
         assert_eq!(host("rtsps://cam.local/x"), "cam.local:322");
