@@ -17,15 +17,13 @@ export async function play(base, pull, { name, password, reason }, logs) {
     const page = await browser.newPage({ ignoreHTTPSErrors: true, locale: "en-GB" });
     page.setDefaultTimeout(15_000);
     try {
-      await page.goto(`${base}/`);
-      await page.getByLabel("Name").fill(name);
-      await page.getByLabel("Password").fill(password);
-      await page.getByRole("button", { name: "Sign in" }).click();
-      await page.waitForFunction(() => document.cookie !== undefined && !location.pathname.includes("sign"));
-      await page.goto(`${base}/pulls/${pull.id}`);
-      await page.getByLabel("Reason").fill(reason);
-      await page.getByRole("button", { name: "Play" }).click();
+      await page.goto(`${base}/requests/${pull.id}`);
+      await page.getByTestId("signin-name").fill(name);
+      await page.getByTestId("signin-password").fill(password);
+      await page.getByTestId("signin-submit").click();
+      await page.getByTestId("view-reason").fill(reason);
       const began = Date.now();
+      await page.getByTestId("view-submit").click();
       await page.waitForFunction(() => document.querySelector("video")?.currentTime > 10, undefined, { timeout: 40_000 });
       const seen = await page.$eval("video", (video) => ({
         currentTime: video.currentTime,

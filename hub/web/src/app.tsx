@@ -1,7 +1,7 @@
 // Who is here, and which page they asked for. Pages beyond the first two are loaded when opened.
 import { Button } from "@mantine/core";
 import { Component, lazy, type ReactNode, Suspense, useEffect, useMemo } from "react";
-import { Route, Switch, useLocation } from "wouter";
+import { Redirect, Route, Switch, useLocation } from "wouter";
 import { needsOf } from "./answer/fleet";
 import { useSignOut } from "./api/changes";
 import { isOpen, useFleet, usePulls, useSession } from "./api/reads";
@@ -75,6 +75,7 @@ function Inside({ person }: { person: string }) {
             <Route path="/agents/:id/add-camera">{({ id }) => <AddCameraPage agent={id} />}</Route>
             <Route path="/cameras/:id">{({ id }) => <CameraPage key={id} id={id} />}</Route>
             <Route path="/requests" component={RequestsPage} />
+            <Route path="/pulls/:id">{({ id }) => <Redirect to={`/requests/${id}`} replace />}</Route>
             <Route path="/requests/:id">{({ id }) => <RequestPage key={id} id={id} />}</Route>
             <Route path="/tokens" component={TokensPage} />
             <Route path="/journal" component={JournalPage} />

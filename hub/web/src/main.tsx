@@ -1,9 +1,10 @@
 // Starts the page.
 import { localStorageColorSchemeManager, MantineProvider } from "@mantine/core";
-import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { Problem } from "./api/client";
+import { keys } from "./api/reads";
 import { App } from "./app";
 import "./look/mantine.css";
 import "./look/tokens.css";
@@ -15,7 +16,14 @@ import { theme, variables } from "./look/theme";
 import { TextProvider } from "./text";
 import { ShownTimeProvider } from "./time/shown";
 
-const queries = new QueryClient({
+// A session that has ended shows the door, whoever noticed; what was typed there before is asked again.
+const onError = (error: unknown) => {
+  if (error instanceof Problem && error.code === "no_session") queries.setQueryData(keys.session, null);
+};
+
+const queries: QueryClient = new QueryClient({
+  queryCache: new QueryCache({ onError }),
+  mutationCache: new MutationCache({ onError }),
   defaultOptions: {
     queries: {
       staleTime: 5_000,

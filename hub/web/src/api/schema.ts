@@ -4,86 +4,6 @@
  */
 
 export interface paths {
-    "/api/v1/setup": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["set_up"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/session": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["session"];
-        put?: never;
-        post: operations["sign_in"];
-        delete: operations["sign_out"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/fleet": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["fleet"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/sites": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["new_site"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/sites/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["site"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/agents/{id}": {
         parameters: {
             query?: never;
@@ -91,9 +11,27 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** One agent in full. */
         get: operations["agent"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{id}/cameras": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Adds a camera to an agent. */
+        post: operations["add_camera"];
         delete?: never;
         options?: never;
         head?: never;
@@ -107,6 +45,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** Health of an agent over time. */
         get: operations["agent_health"];
         put?: never;
         post?: never;
@@ -125,23 +64,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /** Takes an agent's certificates away. Its MQTT session and uploads are cut within 5 s, and every door refuses it. */
         post: operations["revoke_agent"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/agents/{id}/cameras": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["new_camera"];
         delete?: never;
         options?: never;
         head?: never;
@@ -155,29 +79,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** One camera in full. */
         get: operations["camera"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
+        /** Changes a camera. The agent's desired state follows; until it reports so, `drift` says `pending`. */
         patch: operations["change_camera"];
-        trace?: never;
-    };
-    "/api/v1/cameras/{id}/timeline": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["timeline"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
         trace?: never;
     };
     "/api/v1/cameras/{id}/holds": {
@@ -189,7 +99,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["new_hold"];
+        /** Holds footage: it is not deleted, whatever the retention says. */
+        post: operations["add_hold"];
         delete?: never;
         options?: never;
         head?: never;
@@ -205,7 +116,98 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["new_pull"];
+        /** Asks for footage. The reason goes into this hub's journal and the agent's ledger. */
+        post: operations["add_pull"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cameras/{id}/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The strip: what is kept, what is missing and why, what is held. */
+        get: operations["timeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What changes, as it changes (server-sent events).
+         * @description First `fleet` with a `Fleet` as data, unless `Last-Event-ID` names an event that is still kept; then `site`, `agent`,
+         *     `camera`, `pull` with a `Site`, `AgentSummary`, `CameraSummary`, `Pull`. A `fleet` later on replaces everything. The
+         *     stream ends when the session ends.
+         */
+        get: operations["events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/fleet": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The whole fleet, present tense. */
+        get: operations["fleet"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/journal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The journal, newest first. What was done in the last second may not have its place yet. */
+        get: operations["journal"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/openapi.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** This document. */
+        get: operations["document"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -219,6 +221,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** Footage asked for, newest first. */
         get: operations["pulls"];
         put?: never;
         post?: never;
@@ -235,6 +238,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** One pull. */
         get: operations["pull"];
         put?: never;
         post?: never;
@@ -253,21 +257,76 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["new_view"];
+        /** Opens a view. It is in the journal before this is answered; without a reason there is none. */
+        post: operations["add_view"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/views/{view}/clip": {
+    "/api/v1/session": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: operations["clip"];
+        /** Who is signed in. */
+        get: operations["who"];
+        put?: never;
+        /** Signs in. */
+        post: operations["sign_in"];
+        /** Signs out. Its event streams end too. */
+        delete: operations["sign_out"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/setup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sets the hub up: makes the first administrator, by the one-time link, and signs in. */
+        post: operations["set_up"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes a site. */
+        post: operations["add_site"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One site. */
+        get: operations["site"];
         put?: never;
         post?: never;
         delete?: never;
@@ -283,23 +342,64 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** Enrolment tokens, newest first, without their secrets. */
         get: operations["tokens"];
         put?: never;
-        post: operations["new_token"];
+        /** Makes an enrolment token. Its URL and code are shown this once. */
+        post: operations["add_token"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/journal": {
+    "/api/v1/views/{view}/clip": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: operations["journal"];
+        /** What a view can play so far. */
+        get: operations["clip"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/views/{view}/segments/{n}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Bytes of one segment, as far as they have arrived. Takes one `Range`.
+         * @description `Content-Range` names the whole size; a range that begins at or after what has arrived is answered 416 with the code
+         *     `not_there_yet`, and 416 `bad_range` beyond the end.
+         */
+        get: operations["segment"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/healthz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the hub answers and its database reads. */
+        get: operations["healthz"];
         put?: never;
         post?: never;
         delete?: never;
@@ -312,510 +412,912 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        FailureDetail: {
-            code: string;
-            message: string;
-            next: string;
-        };
-        Failure: {
-            error: components["schemas"]["FailureDetail"];
-        };
-        Session: {
-            person: string;
+        /** @description Adds a camera to an agent. */
+        AddCamera: {
+            audio?: boolean;
+            /** @description PEM of the authority of the camera's own certificate, for `rtsps`. */
+            ca_pem?: string | null;
+            /**
+             * Format: int32
+             * @description Not below the floor.
+             */
+            ceiling_days?: number | null;
+            /**
+             * Format: int32
+             * @description Without it: 30.
+             */
+            floor_days?: number | null;
+            /** @description A UUIDv7 made by the browser. Needed with `sealed_credential`, which is bound to it; else the hub makes one. */
+            id?: string | null;
+            /** @description 1 to 100 characters, unlike any other camera's of the site. */
             name: string;
+            recording?: components["schemas"]["RecordingChoice"] | null;
+            sealed_credential?: components["schemas"]["SealedSecret"] | null;
+            sealed_recovery?: components["schemas"]["SealedSecret"] | null;
+            source?: components["schemas"]["SourceWay"];
+            /** @description URL of the small stream. */
+            sub_url?: string | null;
+            /**
+             * @description `rtsp://` or `rtsps://` and host; for `gst` also `v4l2://`, `libcamera://`, `udp://`. A password in it is refused.
+             * @example rtsp://10.0.0.9/stream1
+             */
+            url: string;
+        };
+        /** @description Places a hold. */
+        AddHold: {
+            /**
+             * Format: int64
+             * @description UTC ms, exclusive.
+             */
+            end_ms: number;
+            /** @description Why, 1 to 500 characters. It is journaled. */
+            reason: string;
+            /**
+             * Format: int64
+             * @description UTC ms, inclusive.
+             */
+            start_ms: number;
+        };
+        /** @description Asks for footage. */
+        AddPull: {
+            /**
+             * Format: int64
+             * @description UTC ms, exclusive; at most 24 hours after `start_ms`.
+             */
+            end_ms: number;
+            /** @description Why, 1 to 500 characters. It is journaled here and in the agent's ledger. */
+            reason?: string;
+            rendition?: components["schemas"]["RenditionChoice"];
+            /**
+             * Format: int64
+             * @description UTC ms, inclusive.
+             */
+            start_ms: number;
+            stream?: components["schemas"]["StreamChoice"];
+        };
+        /** @description Makes a site. */
+        AddSite: {
+            /** @description 1 to 100 characters, unlike any other site's. */
+            name: string;
+            /** @description IANA name, e.g. `Europe/Warsaw`. */
+            time_zone: string;
+        };
+        /** @description Makes a token. */
+        AddToken: {
+            site_id: string;
+            /**
+             * Format: int32
+             * @description Seconds it is good for: 60 to 604,800. Without it: 3,600.
+             */
+            ttl_s?: number | null;
+        };
+        /** @description Asks to look at a pull's footage. */
+        AddView: {
+            /** @description Why, 1 to 500 characters (ACC-02). Without one not a byte is shown. */
+            reason?: string;
+        };
+        /** @description Everything the hub knows of an agent. */
+        AgentDetail: {
+            /** @description By name. */
+            cameras: components["schemas"]["CameraSummary"][];
+            certificate?: components["schemas"]["CertificateView"] | null;
+            desired?: components["schemas"]["DesiredView"] | null;
             /** Format: int64 */
-            expires_ms: number;
+            enrolled_ms: number;
+            health?: components["schemas"]["HealthPoint"] | null;
+            outbox?: components["schemas"]["OutboxView"] | null;
+            recorder?: components["schemas"]["RecorderView"] | null;
+            recorder_version?: string | null;
+            /** @description X25519 public key of the owner's offline recovery recipient, 32 bytes in base64, where the hub has one. */
+            recovery_key?: string | null;
+            reported?: components["schemas"]["ReportedView"] | null;
+            /** @description X25519 public key, 32 bytes in base64: seal camera credentials to it (HPKE; see `AddCamera`). */
+            sealing_key: string;
+            /**
+             * Format: int64
+             * @description Number of its current or last MQTT session; only rises.
+             */
+            session?: number | null;
+            site_name: string;
+            summary: components["schemas"]["AgentSummary"];
+            /** @description Rust target triple of the running agent. */
+            target?: string | null;
+            /** @description IANA name of the site's time zone. */
+            time_zone: string;
         };
-        SignIn: {
-            name: string;
-            password: string;
-        };
-        SetUp: {
-            token: string;
-            name: string;
-            password: string;
-        };
-        HubInfo: {
-            name: string;
-            version: string;
-            /** Format: int64 */
-            now_ms: number;
-        };
-        /** @enum {string} */
-        Presence: "online" | "late" | "offline" | "stopped" | "unknown" | "revoked";
-        /** @enum {string} */
-        Drift: "none" | "pending" | "refused" | "unknown";
-        /** @enum {string} */
-        CameraStateNow: "recording" | "stalled" | "unreachable" | "auth_failed" | "unsupported" | "disabled" | "starting" | "unknown";
-        /** @enum {string} */
-        StreamChoice: "main" | "sub";
-        /** @enum {string} */
-        RenditionChoice: "original" | "preview";
-        /** @enum {string} */
-        RecordingChoice: "continuous" | "off";
-        /** @enum {string} */
-        SourceWay: "auto" | "rtsp" | "gst";
-        /** @enum {string} */
-        GapReason: "camera" | "network" | "agent" | "disk" | "power" | "clock" | "update" | "operator" | "schedule";
+        /** @description An agent in one line. */
         AgentSummary: {
-            id: string;
-            site: string;
-            name: string;
-            presence: components["schemas"]["Presence"];
-            /** Format: int64 */
-            last_seen_ms?: number | null;
-            version?: string | null;
-            drift: components["schemas"]["Drift"];
-            /** Format: int64 */
+            /**
+             * Format: int32
+             * @description Of all cores together: 1000 is every core busy.
+             */
             cpu_permille?: number | null;
-            /** Format: int64 */
-            mem_used?: number | null;
-            /** Format: int64 */
-            mem_total?: number | null;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Bytes free on the vault's file system.
+             */
             disk_free?: number | null;
             /** Format: int64 */
             disk_total?: number | null;
-            /** Format: int64 */
-            temperature_mc?: number | null;
-            /** Format: int64 */
+            drift: components["schemas"]["Drift"];
+            /**
+             * Format: int64
+             * @description UTC ms of the health sample the figures are from.
+             */
             health_ms?: number | null;
+            id: string;
+            /**
+             * Format: int64
+             * @description UTC ms of the last sign of life.
+             */
+            last_seen_ms?: number | null;
+            /** Format: int64 */
+            mem_total?: number | null;
+            /**
+             * Format: int64
+             * @description Bytes used of the memory.
+             */
+            mem_used?: number | null;
+            /** @description The box's host name. */
+            name: string;
+            presence: components["schemas"]["Presence"];
             /** Format: int64 */
             revoked_ms?: number | null;
-        };
-        CameraSummary: {
-            id: string;
-            agent: string;
             site: string;
-            name: string;
-            recording: components["schemas"]["RecordingChoice"];
-            state: components["schemas"]["CameraStateNow"];
-            last_state?: null | components["schemas"]["CameraStateNow"];
+            /**
+             * Format: int64
+             * @description Thousandths of a degree Celsius.
+             */
+            temperature_mc?: number | null;
+            /** @description The agent's version, as last said. */
+            version?: string | null;
+        };
+        /** @description Everything the hub knows of a camera. */
+        CameraDetail: {
             /** Format: int64 */
-            since_ms?: number | null;
-            detail?: string | null;
-            /** Format: int64 */
-            fps_milli: number;
-            /** Format: int64 */
+            added_ms: number;
+            agent_name: string;
+            audio: boolean;
+            /** @description Whether the agent has applied what is wanted of it. */
+            drift: components["schemas"]["Drift"];
+            /** @description Whether a credential is stored (sealed to the agent; the hub cannot read it). */
+            has_credential: boolean;
+            /** @description What the agent could not do for this camera. */
+            problems: components["schemas"]["RefusalView"][];
+            site_name: string;
+            source: components["schemas"]["SourceWay"];
+            streams: components["schemas"]["StreamNow"][];
+            sub_url?: string | null;
+            summary: components["schemas"]["CameraSummary"];
+            /** @description IANA name of the site's time zone. */
+            time_zone: string;
+            /** @description Never with a password in it. */
+            url: string;
+        };
+        /** @description How a camera stream was at one moment. */
+        CameraPoint: {
+            /**
+             * Format: int64
+             * @description Bits per second.
+             */
             bitrate_bps: number;
-            /** Format: int64 */
-            last_committed_ms?: number | null;
-            /** Format: int64 */
-            oldest_ms?: number | null;
-            /** Format: int64 */
-            unbroken_since_ms?: number | null;
-            /** Format: int64 */
-            gaps_today: number;
-            /** Format: int64 */
-            gap_ms_today: number;
-            /** Format: int64 */
-            floor_days: number;
-            /** Format: int64 */
+            camera: string;
+            /**
+             * Format: int32
+             * @description Thousandths of a frame per second.
+             */
+            fps_milli: number;
+            state: components["schemas"]["CameraStateNow"];
+            stream: components["schemas"]["StreamChoice"];
+        };
+        /**
+         * @description Is it recording now, and if not, why.
+         * @enum {string}
+         */
+        CameraStateNow: "recording" | "stalled" | "unreachable" | "auth_failed" | "unsupported" | "disabled" | "starting" | "unknown";
+        /** @description A camera in one line: its main stream. */
+        CameraSummary: {
+            agent: string;
+            /**
+             * Format: int64
+             * @description Bits per second, measured.
+             */
+            bitrate_bps: number;
+            /**
+             * Format: int32
+             * @description Footage older than this must be deleted.
+             */
             ceiling_days?: number | null;
-        };
-        Site: {
+            /** @description What the camera said, without secrets. */
+            detail?: string | null;
+            /**
+             * Format: int32
+             * @description Footage younger than this is never deleted.
+             */
+            floor_days: number;
+            /**
+             * Format: int32
+             * @description Thousandths of a frame per second, measured.
+             */
+            fps_milli: number;
+            /**
+             * Format: int64
+             * @description Milliseconds of all gaps since midnight UTC together.
+             */
+            gap_ms_today: number;
+            /**
+             * Format: int32
+             * @description Since midnight UTC.
+             */
+            gaps_today: number;
             id: string;
+            /**
+             * Format: int64
+             * @description UTC ms: end of the last frame that is on the agent's disk.
+             */
+            last_committed_ms?: number | null;
+            last_state?: components["schemas"]["CameraStateNow"] | null;
             name: string;
+            /**
+             * Format: int64
+             * @description UTC ms: start of the oldest footage kept.
+             */
+            oldest_ms?: number | null;
+            recording: components["schemas"]["RecordingChoice"];
+            /**
+             * Format: int64
+             * @description UTC ms since when `state` (or `last_state`) holds.
+             */
+            since_ms?: number | null;
+            site: string;
+            state: components["schemas"]["CameraStateNow"];
+            /**
+             * Format: int64
+             * @description UTC ms: start of the unbroken footage that reaches until now.
+             */
+            unbroken_since_ms?: number | null;
+        };
+        /** @description The agent's certificate. */
+        CertificateView: {
+            /** Format: int64 */
+            expires_ms: number;
+            /** @description Hex. */
+            serial: string;
+        };
+        /** @description Changes a camera: a field that is absent stays as it is. */
+        ChangeCamera: {
+            audio?: boolean | null;
+            /** @description Empty text takes it away. */
+            ca_pem?: string | null;
+            /**
+             * Format: int32
+             * @description 0 takes the ceiling away.
+             */
+            ceiling_days?: number | null;
+            /** Format: int32 */
+            floor_days?: number | null;
+            name?: string | null;
+            recording?: components["schemas"]["RecordingChoice"] | null;
+            sealed_credential?: components["schemas"]["SealedSecret"] | null;
+            sealed_recovery?: components["schemas"]["SealedSecret"] | null;
+            source?: components["schemas"]["SourceWay"] | null;
+            /** @description Empty text takes the small stream away. */
+            sub_url?: string | null;
+            /** @description A new host makes the stored credential unreadable: send `sealed_credential` along. */
+            url?: string | null;
+        };
+        /** @description What can be played, as far as it is known. Ask again while `complete` is false. */
+        Clip: {
+            /**
+             * @description RFC 6381 codecs parameter for the whole clip, video then audio; empty before the manifest arrived.
+             * @example avc1.640028,mp4a.40.2
+             */
+            codec: string;
+            /** @description Every byte is there. */
+            complete: boolean;
+            /** @description Made for viewing, not evidence. */
+            derived: boolean;
+            /** Format: int64 */
+            end_ms: number;
+            pull: string;
+            /** @description In order of time; empty before the manifest arrived. */
+            segments: components["schemas"]["ClipSegment"][];
+            /**
+             * Format: int64
+             * @description UTC ms of the first frame, or of what was asked before the manifest arrived.
+             */
+            start_ms: number;
+            state: components["schemas"]["PullState"];
+            /** @description IANA name of the site's time zone. */
             time_zone: string;
-            agents: components["schemas"]["AgentSummary"][];
-            cameras: components["schemas"]["CameraSummary"][];
         };
-        AddSite: {
-            name: string;
-            time_zone: string;
+        /** @description One segment file, or the part of it that was asked for: its head (ftyp, moov) and whole fragments. */
+        ClipSegment: {
+            /** @description RFC 6381 codec string of the audio, if there is a track. */
+            audio_codec?: string | null;
+            /**
+             * Format: int64
+             * @description Bytes from the start that have arrived and can be read.
+             */
+            bytes_ready: number;
+            /** Format: int64 */
+            bytes_total: number;
+            /** @description RFC 6381 codec string of the video. */
+            codec: string;
+            complete: boolean;
+            /** @description Made for viewing, not evidence. */
+            derived: boolean;
+            /**
+             * Format: int64
+             * @description UTC ms of the end of the last frame sent.
+             */
+            end_ms: number;
+            /**
+             * Format: int32
+             * @description Pixels.
+             */
+            height: number;
+            /**
+             * Format: int32
+             * @description Counts from 0; use it in `segments/{n}`.
+             */
+            n: number;
+            /**
+             * Format: int64
+             * @description UTC ms of the first frame sent.
+             */
+            sent_start_ms: number;
+            /** @description `<run>-<sequence>`, the file's name in the pull. */
+            short: string;
+            /**
+             * Format: int64
+             * @description UTC ms of decode time 0 of the file: set MSE's `timestampOffset` from it. May lie before `sent_start_ms`.
+             */
+            start_ms: number;
+            /**
+             * Format: int32
+             * @description Pixels.
+             */
+            width: number;
         };
-        Fleet: {
-            hub: components["schemas"]["HubInfo"];
-            sites: components["schemas"]["Site"][];
-        };
+        /** @description What the hub published last. */
         DesiredView: {
-            /** Format: int64 */
-            generation: number;
+            /** @description Digest of the signed document. */
             digest?: string | null;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Only rises.
+             */
+            generation: number;
+            /**
+             * Format: int64
+             * @description UTC ms at which it was made.
+             */
             published_ms?: number | null;
         };
-        RefusalView: {
+        /** @description A value in an entry's detail. */
+        DetailValue: number | string;
+        /**
+         * @description Whether what was asked for and what is agree.
+         * @enum {string}
+         */
+        Drift: "none" | "pending" | "refused" | "unknown";
+        /** @description Every answer of 4xx and 5xx. */
+        Failure: {
+            error: components["schemas"]["FailureDetail"];
+        };
+        /** @description What went wrong, for a program and for a person. */
+        FailureDetail: {
+            /**
+             * @description One word in snake_case a program can act on.
+             * @example reason_required
+             */
             code: string;
+            /** @description What happened, in a sentence. */
             message: string;
-            detail?: string | null;
-            camera?: string | null;
-            /** Format: int64 */
-            generation?: number | null;
+            /** @description What to do next, in a sentence. */
+            next: string;
         };
-        ReportedView: {
-            /** Format: int64 */
-            generation: number;
-            digest?: string | null;
-            /** Format: int64 */
-            at_ms: number;
-            refusals: components["schemas"]["RefusalView"][];
+        /** @description Everything a person may see, present tense. Also the first event of the event stream. */
+        Fleet: {
+            hub: components["schemas"]["HubInfo"];
+            /** @description By name. */
+            sites: components["schemas"]["Site"][];
         };
-        OutboxView: {
-            /** Format: int64 */
-            waiting: number;
+        /** @description A stretch of footage without a hole. */
+        FootageSpan: {
+            /** @description Bytes per slot of equal length over the span: how much moved. Empty when unknown. */
+            activity: number[];
             /** Format: int64 */
             bytes: number;
             /** Format: int64 */
-            oldest_ms?: number | null;
+            end_ms: number;
             /** Format: int64 */
-            dropped: number;
+            start_ms: number;
         };
-        RecorderView: {
-            running: boolean;
+        /**
+         * @description Why footage is missing.
+         * @enum {string}
+         */
+        GapReason: "camera" | "network" | "agent" | "disk" | "power" | "clock" | "update" | "operator" | "schedule";
+        /** @description A hole. */
+        GapSpan: {
+            cause: components["schemas"]["GapReason"];
+            detail?: string | null;
             /** Format: int64 */
-            sync_bound_ms?: number | null;
+            end_ms: number;
             /** Format: int64 */
-            mem?: number | null;
+            start_ms: number;
         };
-        CertificateView: {
-            serial: string;
-            /** Format: int64 */
-            expires_ms: number;
-        };
-        CameraPoint: {
-            camera: string;
-            stream: components["schemas"]["StreamChoice"];
-            state: components["schemas"]["CameraStateNow"];
-            /** Format: int64 */
-            fps_milli: number;
-            /** Format: int64 */
-            bitrate_bps: number;
-        };
+        /** @description How a box was at one moment. */
         HealthPoint: {
             /** Format: int64 */
             at_ms: number;
-            /** Format: int64 */
-            uptime_s: number;
-            /** Format: int64 */
+            cameras: components["schemas"]["CameraPoint"][];
+            /** @description Clock of the box: `unsynced`, `rtc` or `ntp`. */
+            clock: string;
+            /**
+             * Format: int32
+             * @description Of all cores together: 1000 is every core busy.
+             */
             cpu_permille: number;
-            /** Format: int64 */
-            mem_used: number;
-            /** Format: int64 */
-            mem_total: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Bytes free on the vault's file system.
+             */
             disk_free: number;
             /** Format: int64 */
             disk_total: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Bytes of footage in the vault.
+             */
             footage: number;
             /** Format: int64 */
             inodes_free: number;
             /** Format: int64 */
             inodes_total: number;
-            /** Format: int64 */
-            temperature_mc?: number | null;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Bytes.
+             */
+            mem_total: number;
+            /**
+             * Format: int64
+             * @description Bytes.
+             */
+            mem_used: number;
+            /**
+             * Format: int64
+             * @description Bytes per second, all interfaces together.
+             */
             rx_bps: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Thousandths of a degree Celsius; absent where the box has no sensor.
+             */
+            temperature_mc?: number | null;
+            /**
+             * Format: int64
+             * @description Bytes per second, all interfaces together.
+             */
             tx_bps: number;
-            clock: string;
-            cameras: components["schemas"]["CameraPoint"][];
+            /**
+             * Format: int64
+             * @description Seconds since the box booted.
+             */
+            uptime_s: number;
         };
+        /** @description Health over time, thinned evenly to at most 1,500 samples. */
         HealthSeries: {
             agent: string;
-            time_zone: string;
+            /** @description Oldest first. */
             samples: components["schemas"]["HealthPoint"][];
-        };
-        AgentDetail: {
-            summary: components["schemas"]["AgentSummary"];
-            site_name: string;
+            /** @description IANA name of the site's time zone. */
             time_zone: string;
-            /** Format: int64 */
-            session?: number | null;
-            target?: string | null;
-            recorder_version?: string | null;
-            /** Format: int64 */
-            enrolled_ms: number;
-            desired?: null | components["schemas"]["DesiredView"];
-            reported?: null | components["schemas"]["ReportedView"];
-            health?: null | components["schemas"]["HealthPoint"];
-            outbox?: null | components["schemas"]["OutboxView"];
-            recorder?: null | components["schemas"]["RecorderView"];
-            certificate?: null | components["schemas"]["CertificateView"];
-            sealing_key: string;
-            recovery_key?: string | null;
-            cameras: components["schemas"]["CameraSummary"][];
         };
-        SealedSecret: {
-            enc: string;
-            ct: string;
+        /** @description Footage that may not be deleted until the hold is released. */
+        Hold: {
+            camera: string;
+            /** Format: int64 */
+            created_ms: number;
+            /** Format: int64 */
+            end_ms: number;
+            id: string;
+            /** @description Who placed it; absent when it was placed at the hub's own command line. */
+            person?: string | null;
+            reason: string;
+            /** Format: int64 */
+            start_ms: number;
         };
-        StreamNow: {
+        /** @description Whether the hub answers. */
+        HubHealth: {
+            ok: boolean;
+            version: string;
+        };
+        /** @description The hub itself. */
+        HubInfo: {
+            /** @description As given at `farwatch-hub init --name`. */
+            name: string;
+            /**
+             * Format: int64
+             * @description The hub's clock, UTC ms: what "9 min ago" is counted from.
+             */
+            now_ms: number;
+            version: string;
+        };
+        /** @description Newest first. `before` = the last index gives the next page. */
+        Journal: {
+            entries: components["schemas"]["JournalEntry"][];
+            /**
+             * Format: int64
+             * @description Entries in all.
+             */
+            size: number;
+        };
+        /** @description Who did what to what, and how it ended. */
+        JournalEntry: {
+            /**
+             * @description `<noun>.<verb>`.
+             * @example pull.view
+             */
+            action: string;
+            /**
+             * @description `person`, `agent`, `hub` or `command_line`.
+             * @example person
+             */
+            actor: string;
+            /** @description The person's pseudonym or the agent's id. */
+            actor_id?: string | null;
+            /** @description The person's name where the hub still knows it, or the agent's host name. */
+            actor_name?: string | null;
+            /** Format: int64 */
+            at_ms: number;
+            detail: {
+                [key: string]: components["schemas"]["DetailValue"];
+            };
+            /**
+             * Format: int64
+             * @description Counts from 0, without holes.
+             */
+            index: number;
+            /** @description SHA-256 of the entry's leaf (RFC 6962), hex. */
+            leaf_hash: string;
+            /** @description Id of what it was done to. */
+            object: string;
+            /**
+             * @description `done`, `refused` or `failed`.
+             * @example done
+             */
+            outcome: string;
+        };
+        /** @description A new token. The URL is shown this once and stored nowhere. */
+        NewToken: {
+            /** Format: int64 */
+            expires_ms: number;
+            id: string;
+            /** @description The URL as a QR code: an SVG document. */
+            qr_svg: string;
+            /** @description For `farwatch-agent enrol`; holds the secret and both fingerprints. */
+            url: string;
+        };
+        /** @description The agent's queue of facts. */
+        OutboxView: {
+            /** Format: int64 */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Facts dropped since the outbox was made, because it was full.
+             */
+            dropped: number;
+            /**
+             * Format: int64
+             * @description UTC ms of the oldest waiting fact.
+             */
+            oldest_ms?: number | null;
+            /**
+             * Format: int64
+             * @description Facts not yet received by the hub.
+             */
+            waiting: number;
+        };
+        /**
+         * @description Whether an agent is there. Deadlines decide, not what it said last.
+         * @enum {string}
+         */
+        Presence: "online" | "late" | "offline" | "stopped" | "unknown" | "revoked";
+        /** @description Footage a person asked for. */
+        Pull: {
+            agent: string;
+            /** Format: int64 */
+            bytes_received: number;
+            /**
+             * Format: int64
+             * @description 0 before the manifest arrived.
+             */
+            bytes_total: number;
+            camera: string;
+            camera_name: string;
+            /** Format: int64 */
+            created_ms: number;
+            /**
+             * Format: int64
+             * @description UTC ms, exclusive.
+             */
+            end_ms: number;
+            /** Format: int64 */
+            expires_ms: number;
+            id: string;
+            /** @description Who asked. */
+            person: string;
+            /** @description The name of who asked, where the hub still knows it. */
+            person_name?: string | null;
+            reason: string;
+            refusal?: components["schemas"]["RefusalView"] | null;
+            rendition: components["schemas"]["RenditionChoice"];
+            /** Format: int64 */
+            sealed_ms?: number | null;
+            /**
+             * Format: int32
+             * @description Segment files it consists of; 0 before the manifest arrived.
+             */
+            segments: number;
+            site_name: string;
+            /**
+             * Format: int64
+             * @description UTC ms, inclusive.
+             */
+            start_ms: number;
+            state: components["schemas"]["PullState"];
             stream: components["schemas"]["StreamChoice"];
-            state: components["schemas"]["CameraStateNow"];
-            /** Format: int64 */
-            since_ms: number;
+            /** @description IANA name of the site's time zone. */
+            time_zone: string;
+        };
+        /**
+         * @description How far a pull is.
+         * @enum {string}
+         */
+        PullState: "requested" | "approved" | "pulling" | "received" | "sealed" | "refused" | "failed" | "expired";
+        /** @description Newest first. */
+        Pulls: {
+            pulls: components["schemas"]["Pull"][];
+        };
+        /** @description The recorder process on the box. */
+        RecorderView: {
+            /**
+             * Format: int64
+             * @description Bytes of memory.
+             */
+            mem?: number | null;
+            running: boolean;
+            /**
+             * Format: int64
+             * @description Worst recent time between a byte's arrival and its being safe on disk, in ms.
+             */
+            sync_bound_ms?: number | null;
+        };
+        /**
+         * @description Whether a camera should be recorded.
+         * @enum {string}
+         */
+        RecordingChoice: "continuous" | "off";
+        /** @description Why an agent would not do a thing. */
+        RefusalView: {
+            camera?: string | null;
+            /**
+             * @description One word, from the closed list of refusals.
+             * @example credential_unreadable
+             */
+            code: string;
+            /** @description The agent's own words, if any. */
             detail?: string | null;
-            source?: string | null;
-            codec?: string | null;
+            /**
+             * Format: int64
+             * @description The generation that was refused as a whole.
+             */
+            generation?: number | null;
+            /** @description What it means and what to do. */
+            message: string;
+        };
+        /**
+         * @description The bytes as recorded, or a copy made for browsers that cannot play them.
+         * @enum {string}
+         */
+        RenditionChoice: "original" | "preview";
+        /** @description What the agent says it has applied. */
+        ReportedView: {
             /** Format: int64 */
-            width?: number | null;
+            at_ms: number;
+            digest?: string | null;
             /** Format: int64 */
-            height?: number | null;
+            generation: number;
+            /** @description A newer generation that was refused, and everything that could not be applied. */
+            refusals: components["schemas"]["RefusalView"][];
+        };
+        /** @description Takes an agent's certificate away. */
+        Revoke: {
+            /** @description Why, 1 to 500 characters. It is journaled. */
+            reason: string;
+        };
+        /**
+         * @description A secret sealed in the browser to one reader (HPKE, RFC 9180: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256,
+         *     ChaCha20-Poly1305, base mode, `info` = `farwatch seal v1`).
+         */
+        SealedSecret: {
+            /** @description Ciphertext, base64. */
+            ct: string;
+            /** @description Encapsulated key, base64. */
+            enc: string;
+        };
+        /** @description The session of the person who asks. */
+        Session: {
+            /**
+             * Format: int64
+             * @description UTC ms at which the session ends unless it is used before (12 hours idle, 7 days in all).
+             */
+            expires_ms: number;
+            name: string;
+            /** @description The pseudonym the journal knows the person by. */
+            person: string;
+        };
+        /** @description The first administrator sets up the hub with the one-time link. */
+        SetUp: {
+            /** @description The name to sign in with, 1 to 64 characters. */
+            name: string;
+            /**
+             * Format: password
+             * @description At least 12 characters, at most 256.
+             */
+            password: string;
+            /** @description The part of the set-up link behind `#t=`. */
+            token: string;
+        };
+        /** @description Signs in. */
+        SignIn: {
+            name: string;
+            /** Format: password */
+            password: string;
+        };
+        /** @description A place with cameras. */
+        Site: {
+            /** @description By name. */
+            agents: components["schemas"]["AgentSummary"][];
+            /** @description By name. */
+            cameras: components["schemas"]["CameraSummary"][];
+            id: string;
+            name: string;
+            /** @description IANA name, e.g. `Asia/Shanghai`. All times of the site are shown in it. */
+            time_zone: string;
+        };
+        /**
+         * @description Which of the two ways in records a camera.
+         * @enum {string}
+         */
+        SourceWay: "auto" | "rtsp" | "gst";
+        /**
+         * @description Which stream of a camera.
+         * @enum {string}
+         */
+        StreamChoice: "main" | "sub";
+        /** @description One stream as the agent last told of it. */
+        StreamNow: {
             audio: boolean;
-            /** Format: int64 */
-            fps_milli: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Bits per second, measured.
+             */
             bitrate_bps: number;
+            /**
+             * @description RFC 6381 codec string of the video.
+             * @example avc1.640028
+             */
+            codec?: string | null;
+            /** @description Repaired defects of the stream, counted by name since the recorder started. */
+            defects: {
+                [key: string]: number;
+            };
+            detail?: string | null;
+            /**
+             * Format: int64
+             * @description Bytes kept at the site.
+             */
+            footage: number;
+            /**
+             * Format: int32
+             * @description Thousandths of a frame per second, measured.
+             */
+            fps_milli: number;
+            /**
+             * Format: int32
+             * @description Pixels.
+             */
+            height?: number | null;
             /** Format: int64 */
             last_committed_ms?: number | null;
             /** Format: int64 */
             oldest_ms?: number | null;
             /** Format: int64 */
+            since_ms: number;
+            /** @description Which source records it: `rtsp` or `gst`. */
+            source?: string | null;
+            state: components["schemas"]["CameraStateNow"];
+            stream: components["schemas"]["StreamChoice"];
+            /** Format: int64 */
             unbroken_since_ms?: number | null;
-            /** Format: int64 */
-            footage: number;
-            defects: {
-                [key: string]: number;
-            };
+            /**
+             * Format: int32
+             * @description Pixels.
+             */
+            width?: number | null;
         };
-        AddCamera: {
-            id?: string | null;
-            name: string;
-            url: string;
-            sub_url?: string | null;
-            source?: null | components["schemas"]["SourceWay"];
-            recording?: null | components["schemas"]["RecordingChoice"];
-            audio?: boolean | null;
-            /** Format: int64 */
-            floor_days?: number | null;
-            /** Format: int64 */
-            ceiling_days?: number | null;
-            sealed_credential?: null | components["schemas"]["SealedSecret"];
-            sealed_recovery?: null | components["schemas"]["SealedSecret"];
-            ca_pem?: string | null;
-        };
-        ChangeCamera: {
-            name?: string | null;
-            url?: string | null;
-            sub_url?: string | null;
-            source?: null | components["schemas"]["SourceWay"];
-            recording?: null | components["schemas"]["RecordingChoice"];
-            audio?: boolean | null;
-            /** Format: int64 */
-            floor_days?: number | null;
-            /** Format: int64 */
-            ceiling_days?: number | null;
-            sealed_credential?: null | components["schemas"]["SealedSecret"];
-            sealed_recovery?: null | components["schemas"]["SealedSecret"];
-            ca_pem?: string | null;
-        };
-        CameraDetail: {
-            summary: components["schemas"]["CameraSummary"];
-            site_name: string;
-            agent_name: string;
-            time_zone: string;
-            url: string;
-            sub_url?: string | null;
-            source: components["schemas"]["SourceWay"];
-            audio: boolean;
-            has_credential: boolean;
-            streams: components["schemas"]["StreamNow"][];
-            drift: components["schemas"]["Drift"];
-            problems: components["schemas"]["RefusalView"][];
-            /** Format: int64 */
-            added_ms: number;
-        };
-        FootageSpan: {
-            /** Format: int64 */
-            start_ms: number;
-            /** Format: int64 */
-            end_ms: number;
-            /** Format: int64 */
-            bytes: number;
-            activity: number[];
-        };
-        GapSpan: {
-            /** Format: int64 */
-            start_ms: number;
-            /** Format: int64 */
-            end_ms: number;
-            cause: components["schemas"]["GapReason"];
-            detail?: string | null;
-        };
-        Hold: {
-            id: string;
-            camera: string;
-            /** Format: int64 */
-            start_ms: number;
-            /** Format: int64 */
-            end_ms: number;
-            reason: string;
-            person?: string | null;
-            /** Format: int64 */
-            created_ms: number;
-        };
+        /** @description The strip of one camera stream. Spans and gaps are in order of time; those at the edges are not cut. */
         Timeline: {
             camera: string;
-            stream: components["schemas"]["StreamChoice"];
-            time_zone: string;
             /** Format: int64 */
             from_ms: number;
-            /** Format: int64 */
-            to_ms: number;
-            spans: components["schemas"]["FootageSpan"][];
+            /** @description At most 2,000, the longest when there are more. */
             gaps: components["schemas"]["GapSpan"][];
+            /**
+             * Format: int64
+             * @description Gaps left out because there were more than 2,000.
+             */
+            gaps_left_out: number;
             holds: components["schemas"]["Hold"][];
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Spans closer than this many ms were merged; 0 when nothing was.
+             */
+            merged_ms: number;
+            /**
+             * Format: int64
+             * @description UTC ms: footage from here to `open_until_ms` is on the agent's disk, not yet in `spans` (the file still open).
+             */
             open_from_ms?: number | null;
             /** Format: int64 */
             open_until_ms?: number | null;
-            /** Format: int64 */
-            merged_ms: number;
-            /** Format: int64 */
-            gaps_left_out: number;
-        };
-        AddHold: {
-            /** Format: int64 */
-            start_ms: number;
-            /** Format: int64 */
-            end_ms: number;
-            reason: string;
-        };
-        AddPull: {
-            /** Format: int64 */
-            start_ms: number;
-            /** Format: int64 */
-            end_ms: number;
-            reason?: string | null;
-            stream?: null | components["schemas"]["StreamChoice"];
-            rendition?: null | components["schemas"]["RenditionChoice"];
-        };
-        /** @enum {string} */
-        PullState: "requested" | "approved" | "pulling" | "received" | "sealed" | "refused" | "failed" | "expired";
-        Pull: {
-            id: string;
-            camera: string;
-            agent: string;
-            camera_name: string;
-            site_name: string;
-            time_zone: string;
+            /**
+             * @description Footage that is closed and reported; stretches that touch are one. At most 2,000: close ones are merged when there
+             *     are more (the gaps between them stay in `gaps`).
+             */
+            spans: components["schemas"]["FootageSpan"][];
             stream: components["schemas"]["StreamChoice"];
-            rendition: components["schemas"]["RenditionChoice"];
+            /** @description IANA name of the site's time zone. */
+            time_zone: string;
             /** Format: int64 */
-            start_ms: number;
-            /** Format: int64 */
-            end_ms: number;
-            reason: string;
-            person: string;
-            person_name?: string | null;
-            state: components["schemas"]["PullState"];
-            refusal?: null | components["schemas"]["RefusalView"];
-            /** Format: int64 */
-            segments: number;
-            /** Format: int64 */
-            bytes_received: number;
-            /** Format: int64 */
-            bytes_total: number;
+            to_ms: number;
+        };
+        /** @description A token without its secret. */
+        Token: {
+            /** @description The agent that came with it. */
+            agent?: string | null;
             /** Format: int64 */
             created_ms: number;
             /** Format: int64 */
             expires_ms: number;
-            /** Format: int64 */
-            sealed_ms?: number | null;
-        };
-        Pulls: {
-            pulls: components["schemas"]["Pull"][];
-        };
-        AddView: {
-            reason?: string | null;
-        };
-        View: {
-            view: string;
-            /** Format: int64 */
-            expires_ms: number;
-        };
-        ClipSegment: {
-            /** Format: int64 */
-            n: number;
-            short: string;
-            /** Format: int64 */
-            start_ms: number;
-            /** Format: int64 */
-            end_ms: number;
-            /** Format: int64 */
-            sent_start_ms: number;
-            /** Format: int64 */
-            bytes_total: number;
-            /** Format: int64 */
-            bytes_ready: number;
-            complete: boolean;
-            codec: string;
-            audio_codec?: string | null;
-            /** Format: int64 */
-            width: number;
-            /** Format: int64 */
-            height: number;
-            derived: boolean;
-        };
-        Clip: {
-            pull: string;
-            state: components["schemas"]["PullState"];
-            codec: string;
-            segments: components["schemas"]["ClipSegment"][];
-            /** Format: int64 */
-            start_ms: number;
-            /** Format: int64 */
-            end_ms: number;
-            time_zone: string;
-            complete: boolean;
-            derived: boolean;
-        };
-        /** @enum {string} */
-        TokenState: "open" | "used" | "expired";
-        Token: {
             id: string;
             site: string;
             site_name: string;
             state: components["schemas"]["TokenState"];
             /** Format: int64 */
-            created_ms: number;
-            /** Format: int64 */
-            expires_ms: number;
-            /** Format: int64 */
             used_ms?: number | null;
-            agent?: string | null;
         };
+        /**
+         * @description What can be done with a token.
+         * @enum {string}
+         */
+        TokenState: "open" | "used" | "expired";
+        /** @description Newest first. */
         Tokens: {
             tokens: components["schemas"]["Token"][];
         };
-        AddToken: {
-            site_id: string;
-            /** Format: int64 */
-            ttl_s?: number | null;
-        };
-        NewToken: {
-            id: string;
-            url: string;
-            qr_svg: string;
-            /** Format: int64 */
+        /** @description Permission to look, for the session that asked. */
+        View: {
+            /**
+             * Format: int64
+             * @description UTC ms: 4 hours after it was opened.
+             */
             expires_ms: number;
-        };
-        Revoke: {
-            reason: string;
-        };
-        DetailValue: number | string;
-        JournalEntry: {
-            /** Format: int64 */
-            index: number;
-            /** Format: int64 */
-            at_ms: number;
-            actor: string;
-            actor_id?: string | null;
-            actor_name?: string | null;
-            action: string;
-            object: string;
-            outcome: string;
-            detail: {
-                [key: string]: components["schemas"]["DetailValue"];
-            };
-            leaf_hash: string;
-        };
-        Journal: {
-            entries: components["schemas"]["JournalEntry"][];
-            /** Format: int64 */
-            size: number;
+            view: string;
         };
     };
     responses: never;
@@ -826,219 +1328,6 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    set_up: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SetUp"];
-            };
-        };
-        responses: {
-            /** @description ok */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description a problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    session: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Session"];
-                };
-            };
-            /** @description a problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    sign_in: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SignIn"];
-            };
-        };
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Session"];
-                };
-            };
-            /** @description a problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    sign_out: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description a problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    fleet: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Fleet"];
-                };
-            };
-            /** @description a problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    new_site: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["AddSite"];
-            };
-        };
-        responses: {
-            /** @description ok */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Site"];
-                };
-            };
-            /** @description a problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    site: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Site"];
-                };
-            };
-            /** @description a problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
     agent: {
         parameters: {
             query?: never;
@@ -1050,7 +1339,6 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description ok */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1059,8 +1347,40 @@ export interface operations {
                     "application/json": components["schemas"]["AgentDetail"];
                 };
             };
-            /** @description a problem */
-            default: {
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    add_camera: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddCamera"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CameraDetail"];
+                };
+            };
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1073,7 +1393,9 @@ export interface operations {
     agent_health: {
         parameters: {
             query?: {
+                /** @description UTC ms, inclusive. Without it: 24 hours before `to_ms`. */
                 from_ms?: number;
+                /** @description UTC ms, exclusive. Without it: now. */
                 to_ms?: number;
             };
             header?: never;
@@ -1084,7 +1406,6 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description ok */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1093,8 +1414,7 @@ export interface operations {
                     "application/json": components["schemas"]["HealthSeries"];
                 };
             };
-            /** @description a problem */
-            default: {
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1119,50 +1439,14 @@ export interface operations {
             };
         };
         responses: {
-            /** @description ok */
+            /** @description Done. */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description a problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    new_camera: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["AddCamera"];
-            };
-        };
-        responses: {
-            /** @description ok */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CameraDetail"];
-                };
-            };
-            /** @description a problem */
-            default: {
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1183,7 +1467,6 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description ok */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1192,8 +1475,7 @@ export interface operations {
                     "application/json": components["schemas"]["CameraDetail"];
                 };
             };
-            /** @description a problem */
-            default: {
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1218,7 +1500,6 @@ export interface operations {
             };
         };
         responses: {
-            /** @description ok */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1227,8 +1508,7 @@ export interface operations {
                     "application/json": components["schemas"]["CameraDetail"];
                 };
             };
-            /** @description a problem */
-            default: {
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1238,42 +1518,7 @@ export interface operations {
             };
         };
     };
-    timeline: {
-        parameters: {
-            query?: {
-                from_ms?: number;
-                to_ms?: number;
-                stream?: components["schemas"]["StreamChoice"];
-            };
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Timeline"];
-                };
-            };
-            /** @description a problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    new_hold: {
+    add_hold: {
         parameters: {
             query?: never;
             header?: never;
@@ -1288,7 +1533,6 @@ export interface operations {
             };
         };
         responses: {
-            /** @description ok */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -1297,8 +1541,7 @@ export interface operations {
                     "application/json": components["schemas"]["Hold"];
                 };
             };
-            /** @description a problem */
-            default: {
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1308,7 +1551,7 @@ export interface operations {
             };
         };
     };
-    new_pull: {
+    add_pull: {
         parameters: {
             query?: never;
             header?: never;
@@ -1323,7 +1566,6 @@ export interface operations {
             };
         };
         responses: {
-            /** @description ok */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -1332,8 +1574,7 @@ export interface operations {
                     "application/json": components["schemas"]["Pull"];
                 };
             };
-            /** @description a problem */
-            default: {
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1343,10 +1584,105 @@ export interface operations {
             };
         };
     };
-    pulls: {
+    timeline: {
         parameters: {
             query?: {
-                camera?: string;
+                /** @description UTC ms, inclusive. Without it: 24 hours before `to_ms`. */
+                from_ms?: number;
+                /** @description UTC ms, exclusive. Without it: now. */
+                to_ms?: number;
+                /** @description Without it: `main`. */
+                stream?: "main" | "sub";
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Timeline"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    events: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Last-Event-ID"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The stream. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": unknown;
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    fleet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fleet"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    journal: {
+        parameters: {
+            query?: {
+                /** @description Only entries with a smaller index. Without it: the newest. */
+                before?: number;
+                /** @description At most this many (1 to 500; without it 100). */
                 limit?: number;
             };
             header?: never;
@@ -1355,7 +1691,58 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description ok */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Journal"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    document: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OpenAPI 3.1. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+        };
+    };
+    pulls: {
+        parameters: {
+            query?: {
+                /** @description Only this camera's. */
+                camera?: string;
+                /** @description At most this many (1 to 500; without it 100). */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1364,8 +1751,7 @@ export interface operations {
                     "application/json": components["schemas"]["Pulls"];
                 };
             };
-            /** @description a problem */
-            default: {
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1386,7 +1772,6 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description ok */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1395,8 +1780,7 @@ export interface operations {
                     "application/json": components["schemas"]["Pull"];
                 };
             };
-            /** @description a problem */
-            default: {
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1406,7 +1790,7 @@ export interface operations {
             };
         };
     };
-    new_view: {
+    add_view: {
         parameters: {
             query?: never;
             header?: never;
@@ -1421,7 +1805,6 @@ export interface operations {
             };
         };
         responses: {
-            /** @description ok */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -1430,8 +1813,239 @@ export interface operations {
                     "application/json": components["schemas"]["View"];
                 };
             };
-            /** @description a problem */
-            default: {
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    who: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignIn"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    sign_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; the cookie is taken away. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    set_up: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetUp"];
+            };
+        };
+        responses: {
+            /** @description Done; the session's cookie is set. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    add_site: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddSite"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Site"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    site: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Site"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    tokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tokens"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    add_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddToken"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewToken"];
+                };
+            };
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1452,7 +2066,6 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description ok */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1461,8 +2074,7 @@ export interface operations {
                     "application/json": components["schemas"]["Clip"];
                 };
             };
-            /** @description a problem */
-            default: {
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1472,7 +2084,47 @@ export interface operations {
             };
         };
     };
-    tokens: {
+    segment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                view: string;
+                n: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Everything that has arrived. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "video/mp4": unknown;
+                };
+            };
+            /** @description The part asked for, as far as it has arrived. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "video/mp4": unknown;
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    healthz: {
         parameters: {
             query?: never;
             header?: never;
@@ -1481,82 +2133,15 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description ok */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Tokens"];
+                    "application/json": components["schemas"]["HubHealth"];
                 };
             };
-            /** @description a problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    new_token: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["AddToken"];
-            };
-        };
-        responses: {
-            /** @description ok */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["NewToken"];
-                };
-            };
-            /** @description a problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    journal: {
-        parameters: {
-            query?: {
-                before?: number;
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Journal"];
-                };
-            };
-            /** @description a problem */
-            default: {
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

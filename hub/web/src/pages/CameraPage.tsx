@@ -153,15 +153,15 @@ function Known({ camera: detail }: { camera: CameraDetail }) {
             {t.request}
           </Button>
         </div>
+        <p className="mute sum">
+          {camera.oldest_ms == null ? t.nothingKept : t.goesBack(length(now - camera.oldest_ms, language))} ·{" "}
+          {t.holesToday(sum.gaps, length(sum.missing, language))}
+          {sum.unknown > 60_000 &&
+            camera.oldest_ms != null &&
+            day >= camera.oldest_ms &&
+            ` · ${t.unaccounted(length(sum.unknown, language))}`}
+        </p>
       </div>
-      <p className="mute sum">
-        {camera.oldest_ms == null ? t.nothingKept : t.goesBack(length(now - camera.oldest_ms, language))} ·{" "}
-        {t.holesToday(sum.gaps, length(sum.missing, language))}
-        {sum.unknown > 60_000 &&
-          camera.oldest_ms != null &&
-          day >= camera.oldest_ms &&
-          ` · ${t.unaccounted(length(sum.unknown, language))}`}
-      </p>
       <div className="two camera">
         <div>
           {watch ? (

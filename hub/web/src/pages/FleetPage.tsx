@@ -86,6 +86,11 @@ function Known({ fleet }: { fleet: Fleet }) {
           </ul>
         </section>
       )}
+      {total.agents === 0 && (
+        <Empty what={text.site.noAgent} next={text.site.noAgentNext}>
+          <Button onClick={() => go("/tokens")}>{text.tokens.submit}</Button>
+        </Empty>
+      )}
       <h2>{t.sitesHead}</h2>
       <Chips
         value={filter}

@@ -7,7 +7,7 @@ import type { Fleet, JournalEntry } from "../api/types";
 import { State } from "../parts/State";
 import { Empty, Failure, Loading } from "../parts/Trouble";
 import { useLanguage, useText } from "../text";
-import { clock, date } from "../time/format";
+import { clock, date, type Language, stamp } from "../time/format";
 import { count } from "../time/size";
 
 export default function JournalPage() {
@@ -78,7 +78,7 @@ export default function JournalPage() {
                     {date(entry.at_ms, "UTC", language)} {clock(entry.at_ms, "UTC")}
                   </td>
                   <td>{entry.actor_name ?? text.journal.actors[entry.actor] ?? entry.actor}</td>
-                  <td className="mono">{entry.action}</td>
+                  <td className="mono nowrap">{entry.action}</td>
                   <td>
                     <ObjectName entry={entry} fleet={fleet.data} />
                   </td>
@@ -90,7 +90,7 @@ export default function JournalPage() {
                   <td className="s mute break">
                     {Object.entries(entry.detail).map(([key, value]) => (
                       <Fragment key={key}>
-                        <span className="faint">{key}</span> {String(value)}{" "}
+                        <span className="faint">{key}</span> {detail(key, value, language)}{" "}
                       </Fragment>
                     ))}
                   </td>
@@ -111,6 +111,12 @@ export default function JournalPage() {
       </div>
     </>
   );
+}
+
+/** Times in a detail are said as times. */
+function detail(key: string, value: string | number, language: Language): string {
+  if (key.endsWith("_ms") && typeof value === "number" && value > 1e12) return stamp(value, "UTC", language);
+  return String(value);
 }
 
 function known(fleet: Fleet | undefined, id: string): { name: string; path: string } | null {
@@ -136,7 +142,7 @@ function ObjectName({ entry, fleet }: { entry: JournalEntry; fleet: Fleet | unde
     );
   }
   return (
-    <span className="mono" title={entry.object}>
+    <span className="mono nowrap" title={entry.object}>
       {entry.object.length > 16 ? `${entry.object.slice(0, 13)}…` : entry.object || text.common.none}
     </span>
   );

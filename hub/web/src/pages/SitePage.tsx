@@ -53,10 +53,10 @@ function Known({ fleet, site }: { fleet: Fleet; site: Site }) {
           </Button>
           {first && <Button onClick={() => go(`/agents/${first.id}/add-camera`)}>{t.addCamera}</Button>}
         </div>
+        <p className="mute sum">
+          {t.zone} {site.time_zone} ({zoneLabel(now, site.time_zone)})
+        </p>
       </div>
-      <p className="mute sum">
-        {t.zone} {site.time_zone} ({zoneLabel(now, site.time_zone)})
-      </p>
       <h2>{t.cameras}</h2>
       {site.cameras.length === 0 ? (
         <Empty what={t.noCamera} next={t.noCameraNext}>

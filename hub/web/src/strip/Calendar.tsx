@@ -2,7 +2,7 @@
 import { useMemo } from "react";
 import { useLanguage } from "../text";
 import { date, length, shortDate } from "../time/format";
-import { dayStart } from "../time/zone";
+import { dayStart, reading } from "../time/zone";
 import { account, type Lane } from "./model";
 import { Strip } from "./Strip";
 
@@ -34,7 +34,7 @@ export function Calendar({ lane, days, now, zone, chosen, onDay }: Props) {
   );
   return (
     <div className="calendar">
-      {cells.map(({ start, end, cut }) => {
+      {cells.map(({ start, end, cut }, i) => {
         const a = account(cut, start, end, now);
         const words =
           a.kept + a.missing < 1_000
@@ -68,7 +68,10 @@ export function Calendar({ lane, days, now, zone, chosen, onDay }: Props) {
                 still
               />
             </span>
-            <span className="calendar-name">{shortDate(start, zone, language)}</span>
+            <span className="calendar-name wide-name">{shortDate(start, zone, language)}</span>
+            <span className="calendar-name narrow-name" aria-hidden="true">
+              {i === 0 || reading(start, zone).day === 1 ? shortDate(start, zone, language) : reading(start, zone).day}
+            </span>
           </button>
         );
       })}

@@ -1,0 +1,154 @@
+// The page against a real hub, a real box and a camera, from the set-up link to the picture.
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { launch } from "./chromium.mjs";
+import { House, until } from "./house.mjs";
+import { look, open, signIn, stepFrames, walkAll, watch } from "./walk.mjs";
+
+const person = { name: "Lin Wei", password: "correct horse battery staple" };
+const pictures = process.env.PICTURES ?? join(import.meta.dirname, "pictures");
+let house;
+let browser;
+let cookies;
+let desk;
+
+before(async () => {
+  [house, browser] = [await House.start(), await launch()];
+  desk = await open(browser, { language: "en", theme: "light", width: "desk" });
+});
+
+after(async () => {
+  await browser?.close();
+  await house?.stop();
+});
+
+/** A failed step leaves the programs' last words. */
+function step(name, act) {
+  test(name, { timeout: 240_000 }, async () => {
+    try {
+      await act();
+    } catch (error) {
+      await desk.page.screenshot({ path: join(pictures, "failed.png") }).catch(() => {});
+      console.error(house.logs());
+      throw error;
+    }
+  });
+}
+
+step("the set-up link makes the first administrator, once", async () => {
+  const { page } = desk;
+  await page.goto(house.setup);
+  await page.getByTestId("setup-name").fill(person.name);
+  await page.getByTestId("setup-password").fill("short");
+  await page.getByTestId("setup-repeat").fill("short");
+  await page.getByTestId("setup-submit").click();
+  await page.getByText("At least 12 characters.").first().waitFor();
+  await page.getByTestId("setup-password").fill(person.password);
+  await page.getByTestId("setup-repeat").fill(person.password);
+  await look(desk, "setup", pictures);
+  await page.getByTestId("setup-submit").click();
+  await page.getByText("No site yet").first().waitFor();
+  await look(desk, "fleet-empty", pictures);
+});
+
+step("signing in refuses a wrong password and keeps the name that was typed", async () => {
+  const window = await open(browser, { language: "zh", theme: "dark", width: "phone" });
+  const { page, found } = window;
+  await page.goto(house.base);
+  await page.getByTestId("signin-name").fill(person.name);
+  await page.getByTestId("signin-password").fill("a wrong sentence");
+  await page.getByTestId("signin-submit").click();
+  await page.getByRole("alert").waitFor();
+  assert.equal(await page.getByTestId("signin-name").inputValue(), person.name);
+  await look(window, "signin", pictures);
+  await signIn(page, house.base, person);
+  assert.deepEqual(found, []);
+  cookies = await window.context.cookies();
+  await window.context.close();
+});
+
+step("a link made on the page brings a box to its site", async () => {
+  const { page } = desk;
+  await page.goto(`${house.base}/tokens`);
+  await page.getByTestId("token-site-name").fill("Mei Hua Mall");
+  await page.getByTestId("token-zone").fill("Asia/Shanghai");
+  await page.getByTestId("token-submit").click();
+  const url = await page.getByTestId("token-url").textContent();
+  await look(desk, "token-made", pictures);
+  await house.box(url);
+  await page.getByText("The box has joined.").waitFor();
+});
+
+step("a camera added on the page records: the box opens what the browser sealed", async () => {
+  const { page } = desk;
+  await page.goto(house.base);
+  await page.getByTestId("site-cell").click();
+  await page.getByTestId("agent-row").getByRole("link").click();
+  await page.getByTestId("add-camera").click();
+  await page.getByTestId("camera-name").fill("Gate 4");
+  await page.getByTestId("camera-url").fill(house.rtsp.replace("://", "://viewer:secret@"));
+  await page.getByText("Take name and password out of the address").waitFor();
+  await page.getByTestId("camera-url").fill(`${house.rtsp}/cam0`);
+  await page.getByTestId("camera-user").fill("viewer");
+  await page.getByTestId("camera-password").fill(house.cameraPassword);
+  await page.getByTestId("camera-submit").click();
+  await page.getByTestId("day-strip").waitFor();
+  await until("a recording camera on the page", 60, async () => {
+    const words = await page.getByTestId("answer").textContent();
+    return words?.startsWith("recording");
+  });
+});
+
+step("the fleet answers in words and changes without being asked", async () => {
+  const { page } = desk;
+  await page.goto(house.base);
+  await page.getByText("The one camera is recording").waitFor();
+  assert.equal(await page.getByTestId("live-state").getAttribute("data-state"), "live");
+});
+
+step("footage asked for on the camera's page plays past ten seconds, frame by frame when wanted", async () => {
+  const { page } = desk;
+  const fleet = await (await page.request.get(`${house.base}/api/v1/fleet`)).json();
+  const camera = fleet.sites[0].cameras[0].id;
+  await until("forty seconds of footage", 90, async () => {
+    const known = await (await page.request.get(`${house.base}/api/v1/cameras/${camera}`)).json();
+    const { oldest_ms, last_committed_ms } = known.summary;
+    return oldest_ms && last_committed_ms - oldest_ms > 40_000;
+  });
+  const seen = await watch(desk, house.base, camera, pictures);
+  assert.deepEqual([seen.width, seen.height], [1920, 1080]);
+  const frames = await stepFrames(page);
+  assert.notEqual(frames.after, frames.before);
+  assert.equal(frames.again, frames.before);
+  assert.deepEqual(desk.found, []);
+});
+
+step("the keyboard finds, lists its keys, and reads the strip aloud", async () => {
+  const { page } = desk;
+  await page.goto(house.base);
+  await page.getByTestId("answer").waitFor();
+  await page.keyboard.press("?");
+  await page.getByRole("dialog").waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  await page.keyboard.press("/");
+  await page.keyboard.type("gate");
+  await page.keyboard.press("Enter");
+  const strip = page.getByTestId("day-strip");
+  await strip.focus();
+  await page.keyboard.press("End");
+  const [before, after] = [await strip.getAttribute("aria-valuetext"), await stepped(page, strip)];
+  assert.notEqual(after, before);
+  await page.keyboard.press("Enter");
+  await page.getByTestId("request-form").waitFor();
+});
+
+async function stepped(page, strip) {
+  await page.keyboard.press("ArrowLeft");
+  return strip.getAttribute("aria-valuetext");
+}
+
+step("every page, in both languages, at both widths, by day and by night", async () => {
+  await walkAll(browser, house.base, cookies, pictures);
+});
