@@ -10,6 +10,8 @@ mod hold;
 mod init;
 #[path = "main/journal.rs"]
 mod journal;
+#[path = "main/link.rs"]
+mod link;
 #[path = "main/open.rs"]
 mod open;
 #[path = "main/token.rs"]
@@ -47,6 +49,8 @@ Every command but init works whether or not the hub runs; a running hub notices 
 enum Verb {
     /// Makes a new hub: its keys, its database, the link for the first administrator.
     Init(init::Init),
+    /// Makes a new set-up link, where the first has expired or nobody can sign in any more.
+    Link,
     /// Runs the hub until it is told to stop.
     Run,
     /// Enrolment tokens.
@@ -90,6 +94,7 @@ async fn act(menu: Menu) -> anyhow::Result<()> {
     let (dir, json) = (menu.dir.as_path(), menu.json);
     match menu.verb {
         Verb::Init(ask) => init::act(dir, json, ask).await,
+        Verb::Link => link::act(dir, json).await,
         Verb::Run => farwatch_hub::run::run(dir).await,
         Verb::Token(ask) => token::act(dir, json, ask).await,
         Verb::Agent(ask) => agent::act(dir, json, ask).await,

@@ -36,7 +36,7 @@ async fn add_hold(
         placed_ms: now,
         released_ms: None,
     };
-    let entry = Entry::done(now, person.actor(), "hold.place", row.hold)
+    let entry = Entry::done(now, person.actor(), "hold.add", row.hold)
         .with("camera", id.to_string())
         .with("start_ms", row.start_ms)
         .with("end_ms", row.end_ms)

@@ -35,7 +35,7 @@ impl From<EnterError> for Fail {
                 "bad_link",
                 said,
                 "sign in if somebody has set the hub up already; else make a new link on the hub's machine with: \
-                 farwatch-hub init --link",
+                 farwatch-hub link",
             ),
             EnterError::Wrong => Self::new(
                 StatusCode::UNAUTHORIZED,

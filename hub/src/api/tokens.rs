@@ -54,7 +54,7 @@ async fn add_token(
     let made = made.map_err(|e| Fail::internal("making a token", &e))?;
     let url = enrol::tokens::url(&made.secret, &office.keys, &office.config, &office.doors).to_string();
     let qr_svg = qr(&url)?;
-    let entry = Entry::done(now, person.actor(), "token.make", made.row.token)
+    let entry = Entry::done(now, person.actor(), "token.add", made.row.token)
         .with("site", ask.site_id.to_string())
         .with("expires_ms", made.row.expires_ms);
     let answer = NewToken { id: made.row.token, url, qr_svg, expires_ms: made.row.expires_ms };

@@ -64,7 +64,7 @@ pub async fn set_up(
     let id = PersonId::generate();
     let (entered, row) = fresh(id, name, now)?;
     let name = entered.person.name.clone();
-    let entry = Entry::done(now, Actor::Person(id), "person.set_up", id).with("from", from.to_string());
+    let entry = Entry::done(now, Actor::Person(id), "person.set_up", id);
     office
         .db
         .write(move |c| {
@@ -79,6 +79,7 @@ pub async fn set_up(
         })
         .await?;
     office.limit().succeeded(&tryers);
+    tracing::info!(person = %id, %from, "the hub has its administrator");
     Ok(entered)
 }
 
@@ -99,13 +100,15 @@ pub async fn sign_in(office: &Office, from: IpAddr, name: &str, password: Secret
         return Err(EnterError::Wrong);
     };
     if !good {
-        // The limit on tries bounds these entries; names nobody has go to the log only.
-        let refused = Entry::refused(now, Actor::Hub, "session.open", found.person).with("from", from.to_string());
+        // The limit on tries bounds these entries; names nobody has go to the log only. Addresses stay out of the journal:
+        // they are personal, and it is never rewritten.
+        tracing::info!(person = %found.person, %from, "sign-in with a wrong password");
+        let refused = Entry::refused(now, Actor::Hub, "session.open", found.person);
         office.db.write(move |c| Box::pin(async move { audit::append(c, &refused).await })).await?;
         return Err(EnterError::Wrong);
     }
     let (entered, row) = fresh(found.person, found.name.unwrap_or_default(), now)?;
-    let entry = Entry::done(now, entered.person.actor(), "session.open", found.person).with("from", from.to_string());
+    let entry = Entry::done(now, entered.person.actor(), "session.open", found.person);
     office
         .db
         .write(move |c| {

@@ -71,7 +71,7 @@ async fn a_camera_is_added_changed_and_drifts_until_the_agent_reports() {
     assert_eq!(admin.post(&format!("{camera}/holds"), &hold).await.status(), 201);
     let strip = json_of(admin.get(&format!("{camera}/timeline")).await).await;
     assert_eq!(strip["holds"][0]["reason"], "police");
-    assert_eq!(house.actions().await, ["person.set_up", "site.add", "camera.add", "camera.change", "hold.place"]);
+    assert_eq!(house.actions().await, ["person.set_up", "site.add", "camera.add", "camera.change", "hold.add"]);
 }
 
 #[tokio::test]
