@@ -17,13 +17,13 @@ async fn switching_recording_off_reaches_the_box_and_is_reported() {
     let after = until("the new generation applied", Duration::from_secs(20), || async {
         let (_, agent) = site.person.call(Method::GET, &format!("/agents/{}", site.agent.id), None).await;
         let applied = agent["reported"]["generation"].as_u64()?;
-        (applied > before["reported"]["generation"].as_u64()? && agent["drift"] == false).then_some(agent)
+        (applied > before["reported"]["generation"].as_u64()? && agent["summary"]["drift"] == "none").then_some(agent)
     })
     .await;
     assert_eq!(after["desired"]["generation"], after["reported"]["generation"]);
     until("the camera disabled", Duration::from_secs(20), || async {
         let (_, camera) = site.person.call(Method::GET, &format!("/cameras/{}", site.camera), None).await;
-        (camera["state"] == "disabled").then_some(())
+        (camera["summary"]["state"] == "disabled").then_some(())
     })
     .await;
     let (status, _) = site

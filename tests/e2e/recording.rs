@@ -15,7 +15,7 @@ async fn every_kind_of_camera_records() {
         let state = site.recording(&camera).await;
         let fps = until("a measured frame rate", Duration::from_secs(60), || async {
             let (_, answer) = site.person.call(Method::GET, &format!("/cameras/{camera}"), None).await;
-            answer["fps_milli"].as_u64().filter(|fps| *fps > 0)
+            answer["summary"]["fps_milli"].as_u64().filter(|fps| *fps > 0)
         })
         .await;
         assert!((18_000..=22_000).contains(&fps), "{name} at 20 fps: {fps} {state}");
@@ -31,7 +31,7 @@ async fn a_camera_that_hangs_leaves_a_gap_with_its_cause() {
     site.eye.control("hang cam0").expect("the camera hangs");
     until("the hub saying it stalled", Duration::from_secs(60), || async {
         let (_, answer) = site.person.call(Method::GET, &format!("/cameras/{}", site.camera), None).await;
-        (answer["state"] != "recording").then_some(())
+        (answer["summary"]["state"] != "recording").then_some(())
     })
     .await;
     site.eye.control("resume cam0").expect("the camera resumes");
@@ -77,7 +77,7 @@ async fn a_camera_that_refuses_the_password_says_so() {
     let camera = made["camera"].as_str().expect("an id").to_owned();
     until("the hub saying the password is refused", Duration::from_secs(60), || async {
         let (_, answer) = site.person.call(Method::GET, &format!("/cameras/{camera}"), None).await;
-        (answer["state"] == "auth_failed").then_some(())
+        (answer["summary"]["state"] == "auth_failed").then_some(())
     })
     .await;
     for file in [site.agent.log(), site.hub.log()] {
@@ -97,5 +97,5 @@ async fn health_arrives_with_units_and_the_page_hears_of_it() {
     let health = &agent["health"];
     assert!(health["disk"]["total"].as_u64() > Some(0), "{health}");
     assert!(health["cpu_permille"].as_u64() <= Some(1000), "{health}");
-    assert_eq!(agent["presence"], "online", "{agent}");
+    assert_eq!(agent["summary"]["presence"], "online", "{agent}");
 }

@@ -91,7 +91,7 @@ async fn a_power_cut_of_the_hub_loses_nothing_it_acknowledged() {
                 &json!({"name": "Gate", "url": "rtsp://192.0.2.1/x", "source": "auto", "recording": "continuous", "audio": false, "floor_days": 30}),
             )
             .await;
-        let camera: CameraId = camera["id"].as_str().expect("an id").parse().expect("a camera id");
+        let camera: CameraId = camera["summary"]["id"].as_str().expect("an id").parse().expect("a camera id");
         let mut session = raw.connect().await;
         session.greet(&raw, &raw.presence(1)).await.expect("let in");
 

@@ -74,7 +74,7 @@ async fn the_agents_door_takes_only_what_the_order_allows() {
             &json!({"name": "Gate", "url": "rtsp://192.0.2.1/x", "source": "auto", "recording": "continuous", "audio": false, "floor_days": 30}),
         )
         .await;
-    let camera = camera["id"].as_str().expect("a camera id").to_owned();
+    let camera = camera["summary"]["id"].as_str().expect("a camera id").to_owned();
     let end = now();
     let start = WallMs(end.0 - 20_000);
     let ask = json!({"start_ms": start, "end_ms": end, "reason": "till dispute", "stream": StreamName::Main, "rendition": "original"});

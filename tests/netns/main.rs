@@ -37,7 +37,7 @@ async fn while_the_hub_is_gone_recording_goes_on_and_everything_arrives_afterwar
     let camera = add_camera(&hub, &agent.id, "Quay", &eye.url("cam0"), None).await;
     until("the camera recording", Duration::from_secs(40), || async {
         let answer = person.call(Method::GET, &format!("/cameras/{camera}"), None).await.1;
-        (answer["state"] == "recording").then_some(())
+        (answer["summary"]["state"] == "recording").then_some(())
     })
     .await;
 
@@ -45,7 +45,7 @@ async fn while_the_hub_is_gone_recording_goes_on_and_everything_arrives_afterwar
     let cut = Instant::now();
     site.cut();
     let lost_after = until("presence lost", Duration::from_secs(95), || async {
-        let presence = agent_of(&person, &agent.id).await["presence"].clone();
+        let presence = agent_of(&person, &agent.id).await["summary"]["presence"].clone();
         (presence != "online" && presence != "late").then(|| cut.elapsed())
     })
     .await;
@@ -71,7 +71,7 @@ async fn while_the_hub_is_gone_recording_goes_on_and_everything_arrives_afterwar
     site.mend();
 
     let back_after = until("presence online", Duration::from_secs(90), || async {
-        (agent_of(&person, &agent.id).await["presence"] == "online").then(|| mended.elapsed())
+        (agent_of(&person, &agent.id).await["summary"]["presence"] == "online").then(|| mended.elapsed())
     })
     .await;
     println!("hub saw it back after {back_after:?}");

@@ -62,7 +62,8 @@ impl Site {
         let path = format!("/cameras/{camera}");
         until("the camera recording", Duration::from_secs(40), || async {
             let (_, answer) = self.person.call(Method::GET, &path, None).await;
-            (answer["state"] == "recording" && answer["last_committed_ms"].as_i64().is_some()).then_some(answer)
+            let now = &answer["summary"];
+            (now["state"] == "recording" && now["last_committed_ms"].as_i64().is_some()).then(|| now.clone())
         })
         .await
     }
@@ -72,7 +73,7 @@ impl Site {
         let path = format!("/cameras/{camera}");
         until("footage of the wanted time", Duration::from_secs(120), || async {
             let (_, answer) = self.person.call(Method::GET, &path, None).await;
-            answer["last_committed_ms"].as_i64().filter(|at| *at >= wall_ms)
+            answer["summary"]["last_committed_ms"].as_i64().filter(|at| *at >= wall_ms)
         })
         .await;
     }
