@@ -76,7 +76,10 @@ fn use_tree(tokens: &[(usize, Token)], mut at: usize, prefix: &[String], found: 
             Token::Sign(_) => break,
         }
     }
-    found.push(Named { line, words });
+    // `impl Trait + use<'a>` names nothing.
+    if !words.is_empty() {
+        found.push(Named { line, words });
+    }
     at
 }
 
