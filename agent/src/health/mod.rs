@@ -1,1 +1,17 @@
-//! One sampler per file, one health sample.
+//! How the box and its cameras are: one sampler per file, one health sample.
+//!
+//! Belongs here: measuring, saying it live (QoS 0) while the hub hears us, packing it into chunks for the outbox while it does
+//! not, a camera's state on every change. Does not: judging it; the hub alarms.
+
+mod away;
+mod cameras;
+mod clock;
+mod cpu;
+mod disk;
+mod memory;
+mod network;
+mod sample;
+mod temperature;
+
+pub use cameras::{Sources, camera_states, say_changes};
+pub use sample::{HealthConfig, health, take};

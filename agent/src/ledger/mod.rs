@@ -9,3 +9,4 @@ pub mod entry;
 pub mod follow;
 pub mod heads;
 pub mod log;
+pub mod security;

@@ -87,12 +87,12 @@ fn a_deleted_or_rolled_back_outbox_begins_a_new_epoch_and_says_how_far_the_old_o
 #[test]
 fn a_full_outbox_drops_the_least_important_first_and_tells() {
     let dir = tempfile::tempdir().unwrap();
-    let mut queue = open(dir.path(), 60_000);
+    let mut queue = open(dir.path(), 50_000);
     push(&mut queue, FactClass::Access, 0..50);
     push(&mut queue, FactClass::Gap, 0..50);
     push(&mut queue, FactClass::Health, 0..60);
     let state = queue.state();
-    assert!(state.bytes.0 <= 60_000 && state.dropped > 0 && !state.full, "{state:?}");
+    assert!(state.bytes.0 <= 50_000 && state.dropped > 0 && !state.full, "{state:?}");
     assert_eq!(queue.batch(FactClass::Access, 0).unwrap().unwrap().facts[0].number, 1);
     assert_eq!(queue.batch(FactClass::Gap, 0).unwrap().unwrap().facts[0].number, 1);
     let FactBody::Dropped(dropped) = &queue.batch(FactClass::Outbox, 1).unwrap().unwrap().facts[0].body.clone() else {
@@ -104,7 +104,7 @@ fn a_full_outbox_drops_the_least_important_first_and_tells() {
     assert!(state.full, "accesses are never dropped: {state:?}");
     assert_eq!(queue.batch(FactClass::Access, 0).unwrap().unwrap().facts[0].number, 1);
     drop(queue);
-    assert_eq!(open(dir.path(), 60_000).state().epoch, state.epoch, "dropping is no loss");
+    assert_eq!(open(dir.path(), 50_000).state().epoch, state.epoch, "dropping is no loss");
 }
 
 #[test]

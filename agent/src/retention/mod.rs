@@ -7,4 +7,7 @@
 
 mod plan;
 
-pub use plan::{Candidate, Deletion, Hold, Now, Outcome, Rule, Space, Why, plan};
+mod sweep;
+
+pub use plan::{Candidate, DEFAULT_RULE, Deletion, Hold, Now, Outcome, Rule, Space, Why, is_held, plan};
+pub use sweep::{SweepConfig, Wanted, sweep};

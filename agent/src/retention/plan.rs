@@ -238,7 +238,7 @@ mod tests {
         assert!(outcome.deletions.is_empty(), "30 days are not over: {outcome:?}");
         site.record_hours(2);
         let outcome = site.sweep(0, ROOM.1, ClockState::Ntp);
-        assert_eq!(outcome.deletions.len(), 2);
+        assert_eq!(outcome.deletions.len(), 1);
         assert_eq!(outcome.deletions[0].why, Why::Space);
     }
 

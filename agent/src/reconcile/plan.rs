@@ -1,0 +1,181 @@
+//! The recorder's plan, made of the desired state. Pure.
+
+use std::collections::BTreeMap;
+
+use farwatch_shared::id::{AgentId, CameraId};
+use farwatch_shared::keys::{OpenKey, Sealed};
+use farwatch_shared::refusal::Refusal;
+use farwatch_shared::secret::Secret;
+use farwatch_shared::size::ByteSize;
+use farwatch_shared::time::Span;
+use farwatch_shared::wire::latest::{DesiredCamera, Problem, Recording, credential_binding};
+use url::Url;
+
+use crate::config::Settings;
+use crate::desired::Parts;
+use crate::recorder::protocol::{DiskRule, GiveWay, Plan, PlanCamera, PlanHold, PlanStream};
+use crate::retention::{DEFAULT_RULE, Hold, Rule};
+
+/// Free space kept when no policy says how much.
+const DEFAULT_MIN_FREE: ByteSize = ByteSize::gib(2);
+/// Space below which the recorder acts by itself, at most.
+const HARD_FLOOR: ByteSize = ByteSize::gib(1);
+
+/// What comes of a desired state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// Numbered by whoever sends it.
+    pub plan: Plan,
+    pub rules: BTreeMap<CameraId, Rule>,
+    pub holds: Vec<Hold>,
+    pub min_free: ByteSize,
+    /// What cannot be done; the rest is.
+    pub problems: Vec<Problem>,
+}
+
+/// Makes the plan.
+#[must_use]
+pub fn make_plan(parts: &Parts, agent: AgentId, key: &OpenKey, settings: &Settings) -> Made {
+    let mut problems = Vec::new();
+    let rules: BTreeMap<CameraId, Rule> =
+        parts.retention.iter().flat_map(|r| r.cameras.iter().map(|(id, rule)| (*id, Rule::from(*rule)))).collect();
+    let holds: Vec<Hold> = parts
+        .holds
+        .holds
+        .iter()
+        .filter_map(|h| Some(Hold { camera: h.camera, span: Span::new(h.start_ms, h.end_ms)? }))
+        .collect();
+    let min_free = parts.retention.as_ref().map_or(DEFAULT_MIN_FREE, |r| r.min_free);
+    let cameras = parts
+        .cameras
+        .cameras
+        .iter()
+        .map(|camera| {
+            let floor_days = rules.get(&camera.camera).unwrap_or(&DEFAULT_RULE).floor_days;
+            plan_camera(camera, floor_days, key, &mut problems)
+        })
+        .collect();
+    let disk = DiskRule {
+        min_free,
+        hard_floor: ByteSize((min_free.0 / 2).min(HARD_FLOOR.0)),
+        // The floor is a promise: when nothing older is left, recording stops and says so.
+        give_way: vec![GiveWay::OverFloor],
+        holds: holds.iter().map(|h| PlanHold { camera: h.camera, span: h.span }).collect(),
+    };
+    let plan = Plan {
+        number: 0,
+        agent: Some(agent),
+        cameras,
+        disk,
+        segment_seconds: settings.segment_seconds,
+        fragment_ms: settings.fragment_ms,
+    };
+    Made { plan, rules, holds, min_free, problems }
+}
+
+fn plan_camera(camera: &DesiredCamera, floor_days: u32, key: &OpenKey, problems: &mut Vec<Problem>) -> PlanCamera {
+    let mut problem = |refusal: Refusal, detail: String| {
+        problems.push(Problem { camera: Some(camera.camera), refusal, detail });
+    };
+    let mut credential: Option<Secret> = None;
+    let mut streams = Vec::new();
+    for stream in &camera.streams {
+        let Ok(url) = Url::parse(&stream.url) else {
+            problem(Refusal::Malformed, format!("the {} stream's address is not a URL", stream.stream));
+            continue;
+        };
+        if url.password().is_some() || !url.username().is_empty() {
+            problem(Refusal::SecretInUrl, format!("the {} stream's address holds a user or password", stream.stream));
+            continue;
+        }
+        if let Some(sealed) = &camera.credential {
+            match open(key, sealed, camera.camera, &authority(&stream.url)) {
+                Some(opened) => credential = Some(opened),
+                None => {
+                    let detail = format!("for the {} stream at {}", stream.stream, authority(&stream.url));
+                    problem(Refusal::CredentialUnreadable, detail);
+                    continue;
+                }
+            }
+        }
+        let record = stream.record && camera.recording == Recording::Continuous;
+        streams.push(PlanStream { stream: stream.stream, url: stream.url.clone(), record });
+    }
+    PlanCamera {
+        camera: camera.camera,
+        streams,
+        credential,
+        source: camera.source,
+        audio: camera.audio,
+        ca_pem: camera.ca_pem.clone(),
+        floor_days,
+    }
+}
+
+fn open(key: &OpenKey, sealed: &Sealed, camera: CameraId, host: &str) -> Option<Secret> {
+    let opened = key.open(sealed, &credential_binding(camera, host)).ok()?;
+    std::str::from_utf8(&opened).ok().map(Secret::new)
+}
+
+/// A URL's authority without user info, as written: what a credential is bound to.
+fn authority(url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    authority.rsplit_once('@').map_or(authority, |(_, host)| host).to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use farwatch_shared::id::StreamName;
+    use farwatch_shared::wire::latest::{CamerasPart, DesiredStream, SourceChoice};
+
+    fn camera(url: &str, credential: Option<Sealed>, id: CameraId) -> Parts {
+        let stream = DesiredStream { stream: StreamName::Main, url: url.into(), record: true };
+        let camera = DesiredCamera {
+            camera: id,
+            name: "Gate".into(),
+            recording: Recording::Continuous,
+            audio: false,
+            source: SourceChoice::Auto,
+            streams: vec![stream],
+            credential,
+            ca_pem: None,
+        };
+        Parts { cameras: CamerasPart { cameras: vec![camera] }, ..Parts::default() }
+    }
+
+    // OPS-03
+    #[test]
+    fn a_credential_opens_only_for_its_camera_and_host() {
+        let (key, id, me) = (OpenKey::generate(), CameraId::generate(), AgentId::generate());
+        let sealed = key.public().seal(b"admin:pw", &credential_binding(id, "10.0.0.9:554")).unwrap();
+        let settings = Settings::default();
+        let made = make_plan(&camera("rtsp://10.0.0.9:554/main", Some(sealed.clone()), id), me, &key, &settings);
+        assert_eq!(made.plan.cameras[0].credential, Some(Secret::new("admin:pw")));
+        assert!(made.problems.is_empty());
+        let made = make_plan(&camera("rtsp://10.0.0.66:554/main", Some(sealed), id), me, &key, &settings);
+        assert_eq!((made.plan.cameras[0].streams.len(), made.plan.cameras[0].credential.clone()), (0, None));
+        assert_eq!(made.problems[0].refusal, Refusal::CredentialUnreadable);
+    }
+
+    #[test]
+    fn a_password_in_a_url_is_refused() {
+        let (key, id) = (OpenKey::generate(), CameraId::generate());
+        let parts = camera("rtsp://admin:pw@10.0.0.9/main", None, id);
+        let made = make_plan(&parts, AgentId::generate(), &key, &Settings::default());
+        assert!(made.plan.cameras[0].streams.is_empty());
+        assert_eq!(made.problems[0].refusal, Refusal::SecretInUrl);
+        assert!(!format!("{made:?}").contains("pw@"));
+    }
+
+    #[test]
+    fn a_camera_switched_off_stays_in_the_plan_without_recording() {
+        let id = CameraId::generate();
+        let mut parts = camera("rtsp://10.0.0.9/main", None, id);
+        parts.cameras.cameras[0].recording = Recording::Off;
+        let made = make_plan(&parts, AgentId::generate(), &OpenKey::generate(), &Settings::default());
+        assert!(!made.plan.cameras[0].streams[0].record);
+        assert_eq!(made.plan.cameras[0].floor_days, 30);
+    }
+}
