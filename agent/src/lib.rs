@@ -17,6 +17,8 @@ pub mod reconcile;
 pub mod record;
 pub mod recorder;
 pub mod retention;
+pub mod run;
+pub mod status;
 pub mod store;
 pub mod uplink;
 pub mod vault;

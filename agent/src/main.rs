@@ -10,6 +10,10 @@ use farwatch_agent::config::Home;
 
 #[path = "main/enrol.rs"]
 mod enrol;
+#[path = "main/run.rs"]
+mod run;
+#[path = "main/status.rs"]
+mod status;
 
 #[derive(Parser)]
 #[command(
@@ -32,6 +36,12 @@ struct Menu {
 enum Command {
     /// Join a hub: makes this box's keys and gets its certificate.
     Enrol(enrol::Arguments),
+    /// Watch over the site until told to stop: keeps the recorder running and answers to the hub.
+    Run,
+    /// Say what this box does now.
+    Status(status::Arguments),
+    /// Rebuild the catalog of footage while no agent runs.
+    Reindex(run::Reindex),
     /// A media worker; started by the recorder and the agent, never by a person.
     #[command(hide = true)]
     Media,
@@ -39,9 +49,15 @@ enum Command {
 
 fn main() -> ExitCode {
     let menu = Menu::parse();
+    if !matches!(menu.command, Command::Media) {
+        prepare();
+    }
     let home = Home::new(menu.dir);
     let done = match menu.command {
         Command::Enrol(arguments) => enrol::command(&home, &arguments),
+        Command::Run => run::command(home),
+        Command::Status(arguments) => status::command(&home, &arguments),
+        Command::Reindex(arguments) => run::reindex(&home, &arguments),
         // Before any thread is started: the worker shuts itself in first.
         Command::Media => return farwatch_agent::media::child::serve(),
     };
@@ -52,4 +68,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// What every command but the sandboxed worker needs: a log on standard error, and one TLS provider by name.
+fn prepare() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // Another one may have been installed by a test in this process; then there is nothing to do.
+    let _ = rustls::crypto::ring::default_provider().install_default();
 }

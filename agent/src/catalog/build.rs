@@ -3,9 +3,9 @@
 //! Belongs here: taking log entries in, comparing with the directory after an unclean stop, reading files no log tells of.
 //! Does not: the database (`index`).
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use farwatch_shared::id::SegmentId;
+use farwatch_shared::id::{RunId, SegmentId};
 use farwatch_shared::time::{Clock, Span, WallMs};
 use tracing::{info, warn};
 
@@ -15,7 +15,7 @@ use crate::enrol::TrustedTime;
 use crate::ledger::entry::{Closed, RecorderEntry};
 use crate::ledger::follow::{Cursors, Followed, Follower};
 use crate::store::StoreError;
-use crate::vault::Vault;
+use crate::vault::{Vault, VaultError};
 
 /// Entries read in one go.
 const READ: usize = 500;
@@ -118,55 +118,83 @@ pub struct Repair {
 /// The newest file of each run may still be written and is left to the log. One stream's names are in memory at a time.
 ///
 /// # Errors
-/// When the database fails. Files that cannot be read are passed over with a warning.
+/// When the database fails. Directories and files that cannot be read are passed over with a warning.
 pub fn compare(index: &mut Index, vault: &Vault) -> Result<Repair, StoreError> {
     let mut repair = Repair::default();
-    let found = match vault.scan() {
-        Ok(found) => found,
+    let there = match vault.streams() {
+        Ok(there) => there,
         Err(error) => {
             warn!(%error, "the vault cannot be listed; the catalog stays as it is");
             return Ok(repair);
         }
     };
-    let mut by_stream: BTreeMap<StreamKey, BTreeMap<SegmentId, bool>> = BTreeMap::new();
-    for (at, file) in found.iter().enumerate() {
-        let id = file.segment;
-        let is_newest = found.get(at + 1).is_none_or(|next| {
-            (next.segment.camera, next.segment.stream, next.segment.run) != (id.camera, id.stream, id.run)
-        });
-        by_stream.entry(StreamKey { camera: id.camera, stream: id.stream }).or_default().insert(id, is_newest);
-    }
-    drop(found);
-    let mut streams: Vec<StreamKey> = by_stream.keys().chain(index.totals().keys()).copied().collect();
-    streams.sort_unstable();
-    streams.dedup();
+    let there = there.into_iter().map(|(camera, stream)| StreamKey { camera, stream });
+    let streams: BTreeSet<StreamKey> = there.chain(index.totals().keys().copied()).collect();
     for stream in streams {
-        let mut files = by_stream.remove(&stream).unwrap_or_default();
-        repair.files += files.len() as u64;
-        let mut from = WallMs(0);
-        loop {
-            let entries = index.oldest(stream, from, 1_000)?;
-            let Some(last) = entries.last().copied() else { break };
-            for entry in &entries {
-                if files.remove(&entry.segment).is_none() && !vault.path(&entry.segment).exists() {
-                    index.remove(&entry.segment, entry.span.start_ms)?;
-                    repair.removed += 1;
-                }
-            }
-            from = last.span.start_ms.plus_ms(1);
-        }
-        for (segment, is_newest) in files {
-            if is_newest {
-                continue;
-            }
-            if let Some(entry) = read_entry(vault, &segment) {
-                index.add(entry)?;
-                repair.added += 1;
-            }
+        match files_of(vault, stream) {
+            Ok(files) => compare_stream(index, vault, stream, &files, &mut repair)?,
+            Err(error) => warn!(camera = %stream.camera, %error, "a camera's footage cannot be listed"),
         }
     }
     info!(files = repair.files, added = repair.added, removed = repair.removed, "catalog compared with the vault");
     Ok(repair)
+}
+
+/// A file of a stream, in few bytes: a month of one stream has tens of thousands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct File {
+    run: RunId,
+    sequence: u32,
+    newest: bool,
+}
+
+/// Sorted by run and sequence.
+fn files_of(vault: &Vault, stream: StreamKey) -> Result<Vec<File>, VaultError> {
+    let mut files = Vec::new();
+    for run in vault.runs(stream.camera, stream.stream)? {
+        let found = vault.segments(stream.camera, stream.stream, run)?;
+        let last = found.len().saturating_sub(1);
+        let of_run = found.iter().enumerate().map(|(n, f)| File { run, sequence: f.segment.sequence, newest: n == last });
+        files.extend(of_run);
+    }
+    files.sort_unstable();
+    Ok(files)
+}
+
+fn compare_stream(
+    index: &mut Index,
+    vault: &Vault,
+    stream: StreamKey,
+    files: &[File],
+    repair: &mut Repair,
+) -> Result<(), StoreError> {
+    repair.files += files.len() as u64;
+    let mut known = vec![false; files.len()];
+    let mut from = WallMs(i64::MIN);
+    loop {
+        let entries = index.oldest(stream, from, 1_000)?;
+        let Some(last) = entries.last().copied() else { break };
+        for entry in &entries {
+            let wanted = (entry.segment.run, entry.segment.sequence);
+            match files.binary_search_by_key(&wanted, |f| (f.run, f.sequence)) {
+                Ok(at) => known[at] = true,
+                Err(_) => {
+                    index.remove(&entry.segment, entry.span.start_ms)?;
+                    repair.removed += 1;
+                }
+            }
+        }
+        from = last.span.start_ms.plus_ms(1);
+    }
+    for (file, _) in files.iter().zip(&known).filter(|(file, known)| !**known && !file.newest) {
+        let segment =
+            SegmentId { camera: stream.camera, stream: stream.stream, run: file.run, sequence: file.sequence };
+        if let Some(entry) = read_entry(vault, &segment) {
+            index.add(entry)?;
+            repair.added += 1;
+        }
+    }
+    Ok(())
 }
 
 /// An entry from the file alone: for footage whose log is gone.

@@ -14,7 +14,7 @@ mod trusted;
 pub use clock::{boot_id, clock_state};
 pub use door::{Door, DoorError};
 pub use identity::{HubFile, Identity, IdentityError};
-pub use join::{JoinError, Joined, join};
+pub use join::{JoinError, Joined, hostname, join, target};
 pub use pin::{HubVerifier, tls_config};
 pub use renew::{RenewError, Renewal, due_at};
 pub use trusted::{Line, TrustedTime};

@@ -12,8 +12,11 @@ use tracing::{debug, warn};
 
 use super::desk::DeskConfig;
 use super::manifest::{GatherError, Sending, gather};
-use super::open::{load_manifest, save_manifest};
+use super::open::{load_manifest, previews, save_manifest};
 use super::upload::{Shaper, Upload};
+use crate::config::make_private;
+use crate::media::preview::{Original, Preview, make};
+use crate::media::worker::Launch;
 
 /// An upload may end this long after its order expired: what was begun in time is finished.
 const GRACE_MS: i64 = 24 * 3_600_000;
@@ -53,7 +56,7 @@ impl Carrier {
     async fn work(&self, turns: &Semaphore) -> Carried {
         let Ok(_turn) = turns.acquire().await else { return Carried::Stopped };
         let OrderBody::Pull(pull) = &self.order.body;
-        let (bytes, sending) = match self.prepare(pull).await {
+        let Ready { bytes, sending, copies: _copies } = match self.prepare(pull).await {
             Ok(ready) => ready,
             Err((refusal, detail)) => return Carried::Refused { refusal, detail },
         };
@@ -87,7 +90,7 @@ impl Carrier {
     }
 
     /// The manifest's bytes and what is sent: made once, kept, and the same after a restart.
-    async fn prepare(&self, pull: &PullOrder) -> Result<(Vec<u8>, Vec<Sending>), (Refusal, String)> {
+    async fn prepare(&self, pull: &PullOrder) -> Result<Ready, (Refusal, String)> {
         let identity = self.config.identity.borrow().clone();
         if let Some((signed, bytes)) = load_manifest(&self.config.home, self.order.order)
             && let Ok(manifest) = signed.verify(&identity.sign.public())
@@ -100,9 +103,9 @@ impl Carrier {
                 .iter()
                 .map(|s| Sending { segment: s.clone(), path: self.config.vault.path(&s.segment) })
                 .collect();
-            return Ok((bytes, sending));
+            return Ok(Ready { bytes, sending, copies: Vec::new() });
         }
-        let sending = self.gather(pull).await?;
+        let (sending, copies) = self.gather(pull).await?;
         let manifest = Manifest {
             order: self.order.order,
             agent: identity.hub.agent,
@@ -120,10 +123,10 @@ impl Carrier {
         let bytes = serde_json::to_vec(&signed).map_err(|e| (Refusal::Internal, e.to_string()))?;
         save_manifest(&self.config.home, self.order.order, &bytes)
             .map_err(|error| (Refusal::DiskFull, error.to_string()))?;
-        Ok((bytes, sending))
+        Ok(Ready { bytes, sending, copies })
     }
 
-    async fn gather(&self, pull: &PullOrder) -> Result<Vec<Sending>, (Refusal, String)> {
+    async fn gather(&self, pull: &PullOrder) -> Result<(Vec<Sending>, Vec<Preview>), (Refusal, String)> {
         let mut tries = 0;
         loop {
             match gather(&self.config.catalog, &self.config.vault, pull).await {
@@ -137,12 +140,33 @@ impl Carrier {
         }
     }
 
-    async fn render(&self, pull: &PullOrder, sending: Vec<Sending>) -> Result<Vec<Sending>, (Refusal, String)> {
-        match pull.rendition {
-            Rendition::Original => Ok(sending),
-            Rendition::Preview => Err((Refusal::Unsupported, Refusal::Unsupported.to_string())),
+    /// The bytes as recorded, or copies made of them.
+    async fn render(
+        &self,
+        pull: &PullOrder,
+        sending: Vec<Sending>,
+    ) -> Result<(Vec<Sending>, Vec<Preview>), (Refusal, String)> {
+        if pull.rendition == Rendition::Original {
+            return Ok((sending, Vec::new()));
         }
+        let dir = previews(&self.config.home, self.order.order);
+        make_private(&dir).map_err(|error| (Refusal::DiskFull, error.to_string()))?;
+        let originals: Vec<Original> =
+            sending.into_iter().map(|s| Original { path: s.path, planned: s.segment }).collect();
+        let copies = make(&Launch::this_program(), &dir, &originals)
+            .await
+            .map_err(|error| (Refusal::Unsupported, chain(&error)))?;
+        let sending =
+            copies.iter().map(|c| Sending { segment: c.planned.clone(), path: c.path().to_path_buf() }).collect();
+        Ok((sending, copies))
     }
+}
+
+/// What an upload needs. Copies live until it is over.
+struct Ready {
+    bytes: Vec<u8>,
+    sending: Vec<Sending>,
+    copies: Vec<Preview>,
 }
 
 /// An error with its sources, once.

@@ -128,6 +128,7 @@ mod tests {
             audio_derived: false,
             needs_previous: false,
             source: None,
+            derived: false,
         };
         let mut pieces = vec![PieceRead { offset: 0, length: 100, digest: Digest::of(b"head"), fragment: None }];
         for n in 0..fragments {

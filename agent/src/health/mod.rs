@@ -13,5 +13,6 @@ mod network;
 mod sample;
 mod temperature;
 
-pub use cameras::{Sources, camera_states, say_changes};
+pub use cameras::{Sources, camera_states, footage, say_changes};
+pub use disk::of_vault as disk_of;
 pub use sample::{HealthConfig, health, take};

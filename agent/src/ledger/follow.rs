@@ -21,6 +21,8 @@ pub type Cursors = BTreeMap<RecorderId, Position>;
 pub struct Followed {
     pub log: RecorderId,
     pub index: u64,
+    /// Reading from here gives this entry again.
+    pub at: Position,
     pub entry: RecorderEntry,
 }
 
@@ -45,6 +47,11 @@ impl Follower {
     #[must_use]
     pub fn new(dir: PathBuf) -> Self {
         Self { dir, seen: BTreeMap::new(), broken: BTreeMap::new() }
+    }
+
+    /// Looks at every log again, also at those that have not changed: the cursors were set back.
+    pub fn forget(&mut self) {
+        self.seen.clear();
     }
 
     /// Logs that were altered, and how it was noticed.
@@ -94,9 +101,10 @@ impl Follower {
         let mut reader = LogReader::open(path, cursors.get(&log).copied())?;
         cursors.entry(log).or_insert_with(|| reader.position());
         while found.len() < most {
+            let at = reader.position();
             let Some(entry) = reader.next_entry()? else { return Ok(true) };
             match serde_json::from_slice(&entry.payload) {
-                Ok(decoded) => found.push(Followed { log, index: entry.index, entry: decoded }),
+                Ok(decoded) => found.push(Followed { log, index: entry.index, at, entry: decoded }),
                 Err(error) => warn!(%log, index = entry.index, %error, "an entry of a later version is passed over"),
             }
             cursors.insert(log, entry.next);

@@ -10,6 +10,7 @@ use farwatch_shared::time::WallMs;
 use farwatch_shared::wire::latest::ChainHeadFact;
 
 use super::entry::{ACTIVITY_SLOT_MS, Closed};
+use super::log::Position;
 
 /// Longest stretch one head covers.
 const HEAD_MS: i64 = 600_000;
@@ -22,6 +23,8 @@ type Stream = (CameraId, StreamName);
 #[derive(Debug, Clone)]
 struct Open {
     log: RecorderId,
+    /// Where the first of its closings stands.
+    since: Position,
     fact: ChainHeadFact,
     slots: Vec<u64>,
 }
@@ -42,7 +45,7 @@ impl Heads {
     }
 
     /// A segment closed; gives the heads that are complete by it.
-    pub fn closed(&mut self, log: RecorderId, closed: &Closed) -> Vec<(RecorderId, ChainHeadFact)> {
+    pub fn closed(&mut self, log: RecorderId, at: Position, closed: &Closed) -> Vec<(RecorderId, ChainHeadFact)> {
         let id = closed.segment;
         let run = (id.camera, id.stream, id.run);
         if self.covered.get(&run).is_some_and(|last| *last >= id.sequence) {
@@ -52,7 +55,8 @@ impl Heads {
         let stream = (id.camera, id.stream);
         let mut heads = Vec::new();
         let fits = |open: &Open| {
-            open.fact.run == id.run
+            open.log == log
+                && open.fact.run == id.run
                 && open.fact.last_sequence.checked_add(1) == Some(id.sequence)
                 && (0..=HEAD_MS).contains(&end.since(open.fact.start_ms))
         };
@@ -62,6 +66,7 @@ impl Heads {
         self.covered.insert(run, id.sequence);
         let open = self.open.entry(stream).or_insert_with(|| Open {
             log,
+            since: at,
             fact: ChainHeadFact {
                 camera: id.camera,
                 stream: id.stream,
@@ -76,7 +81,6 @@ impl Heads {
             },
             slots: Vec::new(),
         });
-        open.log = log;
         open.fact.last_sequence = id.sequence;
         open.fact.end_ms = end.max(open.fact.end_ms);
         open.fact.bytes = ByteSize(open.fact.bytes.0.saturating_add(closed.bytes.0));
@@ -106,6 +110,13 @@ impl Heads {
     /// All that is gathered: at a stop, so that the hub's picture is complete.
     pub fn all(&mut self) -> Vec<(RecorderId, ChainHeadFact)> {
         std::mem::take(&mut self.open).into_values().map(finish).collect()
+    }
+
+    /// Where reading a log must begin after a restart so that nothing gathered is lost; `read` is how far it was read.
+    #[must_use]
+    pub fn resume(&self, log: RecorderId, read: Position) -> Position {
+        let open = self.open.values().filter(|open| open.log == log).map(|open| open.since);
+        open.fold(read, |earliest, since| if since.index < earliest.index { since } else { earliest })
     }
 
     #[must_use]
@@ -156,6 +167,10 @@ mod tests {
         }
     }
 
+    fn at(index: u32) -> Position {
+        Position { offset: u64::from(index), index: u64::from(index), chain: Digest::ZERO }
+    }
+
     // EVD-01
     #[test]
     fn heads_cover_every_segment_once_across_a_restart() {
@@ -163,15 +178,15 @@ mod tests {
         let mut heads = Heads::default();
         let mut made = Vec::new();
         for n in 0..25 {
-            made.extend(heads.closed(log, &closed(camera, 1, n)));
+            made.extend(heads.closed(log, at(n), &closed(camera, 1, n)));
         }
         let covered =
             made.iter().map(|(_, f)| ((f.camera, f.stream, f.run), f.last_sequence)).collect::<BTreeMap<_, _>>();
         let mut again = Heads::new(covered);
         for n in 0..25 {
-            made.extend(again.closed(log, &closed(camera, 1, n)));
+            made.extend(again.closed(log, at(n), &closed(camera, 1, n)));
         }
-        made.extend(again.closed(log, &closed(camera, 2, 0)));
+        made.extend(again.closed(log, at(25), &closed(camera, 2, 0)));
         made.extend(again.all());
         let ranges: Vec<_> =
             made.iter().map(|(_, f)| (f.run.counter, f.first_sequence, f.last_sequence, f.bytes.0)).collect();
@@ -184,10 +199,12 @@ mod tests {
     fn a_head_is_due_when_its_ten_minutes_are_long_over() {
         let (camera, log) = (CameraId::generate(), RecorderId::generate());
         let mut heads = Heads::default();
-        heads.closed(log, &closed(camera, 1, 0));
+        heads.closed(log, at(0), &closed(camera, 1, 0));
+        assert_eq!(heads.resume(log, at(9)).index, 0);
         let start = WallMs(1_800_000_000_000);
         assert!(heads.due(start.plus_ms(600_000)).is_empty());
         assert_eq!(heads.due(start.plus_ms(660_000)).len(), 1);
         assert!(heads.is_empty());
+        assert_eq!(heads.resume(log, at(9)).index, 9);
     }
 }

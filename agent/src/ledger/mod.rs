@@ -7,6 +7,7 @@
 pub mod agent;
 pub mod entry;
 pub mod follow;
+pub mod gather;
 pub mod heads;
 pub mod log;
 pub mod security;

@@ -133,6 +133,19 @@ impl Vault {
         Ok(found)
     }
 
+    /// The camera streams there is a directory for.
+    ///
+    /// # Errors
+    /// When a directory cannot be read.
+    pub fn streams(&self) -> Result<Vec<(CameraId, StreamName)>, VaultError> {
+        let mut streams = Vec::new();
+        for camera in names::<CameraId>(&self.root)? {
+            let of_camera = names::<StreamName>(&self.root.join(camera.to_string()))?;
+            streams.extend(of_camera.into_iter().map(|stream| (camera, stream)));
+        }
+        Ok(streams)
+    }
+
     /// The runs of a stream, in the order they were opened.
     ///
     /// # Errors
