@@ -228,11 +228,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x");
         let (db, _) = Db::open(&path, CACHE, &Clock::real()).unwrap();
-        let mut batch = Batch::default();
         for n in 0..20_000u32 {
+            let mut batch = Batch::default();
             batch.put(&n.to_be_bytes(), vec![7; 100]);
+            db.apply(batch).unwrap();
         }
-        db.apply(batch).unwrap();
         db.close().unwrap();
         let file = File::options().write(true).open(path.join("db")).unwrap();
         for page in 0..file.metadata().unwrap().len() / 65_536 {
