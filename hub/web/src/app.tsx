@@ -52,9 +52,11 @@ function Inside({ person }: { person: string }) {
   const found = useMemo(() => (fleet.data ? findable(fleet.data) : []), [fleet.data]);
   const needs = useMemo(() => (fleet.data ? needsOf(fleet.data, now).length : 0), [fleet.data, now]);
   const open = pulls.data?.pulls.filter((p) => isOpen(p.state)).length ?? 0;
+  // A new snapshot brings the hub's clock; changes folded into it keep the old reading, and are no occasion.
+  const hub = fleet.data?.hub;
   useEffect(() => {
-    if (fleet.data) trustHubClock(fleet.data.hub.now_ms + (Date.now() - fleet.dataUpdatedAt));
-  }, [fleet.data, fleet.dataUpdatedAt]);
+    if (hub) trustHubClock(hub.now_ms);
+  }, [hub]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: every page begins at its top
   useEffect(() => window.scrollTo(0, 0), [path]);
   return (

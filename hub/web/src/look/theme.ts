@@ -25,7 +25,7 @@ export const theme = createTheme({
   respectReducedMotion: true,
   headings: { fontFamily: "var(--f)" },
   components: {
-    Button: { defaultProps: { size: "sm" } },
+    Button: { defaultProps: { size: "sm", variant: "filled" } },
     Modal: { defaultProps: { radius: 12, centered: true, overlayProps: { backgroundOpacity: 0.35 } } },
     Tooltip: { defaultProps: { openDelay: 300 } },
   },

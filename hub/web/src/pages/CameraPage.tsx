@@ -17,11 +17,11 @@ import { Failure, Loading } from "../parts/Trouble";
 import { canPlay } from "../player/feed";
 import { Axis } from "../strip/Axis";
 import { Calendar, lastDays } from "../strip/Calendar";
-import { account, nextGap, noLane } from "../strip/model";
+import { account, isUnsure, nextActivity, nextGap, noLane, raster } from "../strip/model";
 import { type Range, Strip } from "../strip/Strip";
 import { useLanguage } from "../text";
 import { date, length, range as rangeWords, zoneLabel } from "../time/format";
-import { useNow, useZone } from "../time/shown";
+import { present, useNow, useZone } from "../time/shown";
 import { dayStart } from "../time/zone";
 import { ChangeCamera } from "./ChangeCamera";
 import { HoldFootage } from "./HoldFootage";
@@ -99,17 +99,22 @@ function Known({ camera: detail }: { camera: CameraDetail }) {
     setAsking(true);
   };
 
-  // G finds the next gap wherever the focus is, round the day.
+  // G and A find the next gap and the next activity wherever the focus is, round the day.
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (isTyping(event.target) || event.ctrlKey || event.metaKey || event.altKey) return;
-      if (event.key !== "G" && event.key !== "g") return;
-      const next = nextGap([lane], cursor ?? day) ?? nextGap([lane], day - 1);
+      const find =
+        event.key.toLowerCase() === "g"
+          ? (after: number) => nextGap([lane], after)
+          : event.key.toLowerCase() === "a"
+            ? (after: number) => nextActivity(raster([lane], day, dayEnd, 1_440, present()), day, dayEnd, after)
+            : null;
+      const next = find?.(cursor ?? day) ?? find?.(day - 1) ?? null;
       if (next !== null) setCursor(next);
     };
     window.addEventListener("keydown", onKey);
     return () => window.removeEventListener("keydown", onKey);
-  }, [lane, cursor, day]);
+  }, [lane, cursor, day, dayEnd]);
 
   const answer = cameraAnswer(camera, agent?.presence ?? null, now, text, language);
   const sum = account(lane, day, dayEnd, now);
@@ -248,7 +253,7 @@ function Known({ camera: detail }: { camera: CameraDetail }) {
               />
             </>
           )}
-          <Legend />
+          <Legend unsure={lane.spans.some(isUnsure)} />
           {asking && range && (
             <RequestForm
               range={range}

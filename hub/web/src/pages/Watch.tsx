@@ -38,18 +38,16 @@ export function Watch({ pull: id, reason, person, zone, hasSub, onOther }: Props
 
   if (pull.isError && !data) return <Failure error={pull.error} again={() => pull.refetch()} />;
   if (!data) return <Loading rows={1} height={320} />;
-  if (isDead(data.state)) {
-    if (!view.data) {
-      return (
-        <div className="player player-empty" data-testid="player" data-state={data.state}>
-          <b>
-            {text.requests.state[data.state]}
-            {data.refusal ? `: ${text.refusal[data.refusal.code] ?? data.refusal.message}` : ""}
-          </b>
-          <p>{text.pull.failedNext}</p>
-        </div>
-      );
-    }
+  if (isDead(data.state) && data.bytes_received === 0) {
+    return (
+      <div className="player player-empty" data-testid="player" data-state={data.state}>
+        <b>
+          {text.requests.state[data.state]}
+          {data.refusal ? `: ${text.refusal[data.refusal.code] ?? data.refusal.message}` : ""}
+        </b>
+        <p>{text.pull.failedNext}</p>
+      </div>
+    );
   }
   if (!view.data) {
     return (

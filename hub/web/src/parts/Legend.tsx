@@ -1,7 +1,7 @@
 // How to read the strip, once per page.
 import { useText } from "../text";
 
-export function Legend() {
+export function Legend({ unsure }: { unsure: boolean }) {
   const t = useText().camera;
   return (
     <div className="legend s mute">
@@ -17,10 +17,12 @@ export function Legend() {
         <i className="l-held" />
         {t.legend.held}
       </span>
-      <span>
-        <i className="l-unsure" />
-        {t.legend.unsure}
-      </span>
+      {unsure && (
+        <span>
+          <i className="l-unsure" />
+          {t.legend.unsure}
+        </span>
+      )}
       <span>
         <i className="l-unknown" />
         {t.legend.unknown}

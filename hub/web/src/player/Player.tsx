@@ -2,7 +2,7 @@
 import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type { Clip, GapCause } from "../api/types";
 import { Axis } from "../strip/Axis";
-import { account, type Lane, noLane } from "../strip/model";
+import { account, type Lane, nextActivity, noLane, raster } from "../strip/model";
 import { Strip } from "../strip/Strip";
 import { useLanguage } from "../text";
 import { length, stamp } from "../time/format";
@@ -167,6 +167,10 @@ export function Player(props: Props) {
 
   const lanes = useMemo(() => [stripLane(clip, lane)], [clip, lane]);
 
+  const now = present();
+  const from = Math.min(begin, clip?.segments[0]?.sent_start_ms ?? begin);
+  const to = Math.max(end, clip?.segments.at(-1)?.end_ms ?? end);
+
   const onKeyDown = (event: React.KeyboardEvent) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const act: Record<string, () => void> = {
@@ -179,6 +183,10 @@ export function Player(props: Props) {
       g: () => {
         const next = lanes[0]?.gaps.find((g) => g.start_ms > wall + 500);
         if (next) seek(next.start_ms - 2_000);
+      },
+      a: () => {
+        const next = nextActivity(raster(lanes, from, to, 900, now), from, to, wall);
+        if (next !== null) seek(next);
       },
       f: () => void box.current?.requestFullscreen?.(),
       Home: () => seek(begin),
@@ -196,9 +204,6 @@ export function Player(props: Props) {
   const have = clip?.segments.reduce((n, s) => n + s.bytes_ready, 0) ?? 0;
   const hasSound = clip?.segments.some((s) => s.audio_codec) ?? false;
   const origin = derived ? t.derived : stream === "sub" ? t.sub : t.original;
-  const now = present();
-  const from = Math.min(begin, clip?.segments[0]?.sent_start_ms ?? begin);
-  const to = Math.max(end, clip?.segments.at(-1)?.end_ms ?? end);
   const status =
     state.is === "waiting"
       ? t.waiting
