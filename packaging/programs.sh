@@ -38,7 +38,7 @@ launch() {
     shift
     runs "$name" && return 0
     mkdir -p "$data/logs" "$data/run"
-    setsid "$@" </dev/null >>"$data/logs/$name.log" 2>&1 &
+    NO_COLOR=1 setsid "$@" </dev/null >>"$data/logs/$name.log" 2>&1 &
     pid=$!
     printf '%s %s\n' "$pid" "$(start_time "$pid")" >"$data/run/$name.pid"
     disown "$pid"
