@@ -31,6 +31,7 @@ mod tests;
 mod timeline;
 mod tokens;
 mod views;
+mod who;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;

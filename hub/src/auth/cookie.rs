@@ -3,8 +3,8 @@
 //! `__Host-` makes the browser insist on Secure, on our own host and on the whole path; `SameSite=Strict` keeps other
 //! pages' requests from carrying it; the header cannot be set by a form or a link of another page at all.
 
-use axum::http::{HeaderMap, HeaderValue, header};
 use farwatch_shared::secret::Secret;
+use hyper::header::{self, HeaderMap, HeaderValue};
 
 /// Name of the cookie.
 pub const COOKIE: &str = "__Host-fw";

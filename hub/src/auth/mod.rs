@@ -1,7 +1,7 @@
 //! Who asks: people, their passwords and sessions.
 //!
-//! Belongs here: set-up by the one-time link, passwords, session secrets, the limit on tries, and the extractors every
-//! route of the people's door uses. Does not: what a person may do to a thing (a later issue's permission policies), the
+//! Belongs here: set-up by the one-time link, passwords, session secrets, the limit on tries, whose a
+//! session is. Does not: finding it in a request (`api::who`), what a person may do to a thing (a later issue's permission policies), the
 //! agents' certificates (`intake`).
 //!
 //! There is one kind of person in this version, the administrator; routes already say [`Admin`] or [`Person`], so that
@@ -12,7 +12,7 @@ mod enter;
 pub mod limit;
 pub mod password;
 mod person;
-mod session;
+pub mod session;
 
 pub use enter::{EnterError, Entered, leave, set_up, sign_in};
 pub use limit::Limit;
