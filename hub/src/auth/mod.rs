@@ -1,8 +1,8 @@
 //! Who asks: people, their passwords and sessions.
 //!
-//! Belongs here: set-up by the one-time link, passwords, session secrets, the limit on tries, whose a
-//! session is. Does not: finding it in a request (`api::who`), what a person may do to a thing (a later issue's permission policies), the
-//! agents' certificates (`intake`).
+//! Belongs here: set-up by the one-time link, passwords, session secrets, the limit on tries, whose a session is.
+//! Does not: finding it in a request (`api::who`), what a person may do to a thing (a later issue's permission
+//! policies), the agents' certificates (`intake`).
 //!
 //! There is one kind of person in this version, the administrator; routes already say [`Admin`] or [`Person`], so that
 //! further kinds need no route changed.
