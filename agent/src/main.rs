@@ -29,11 +29,11 @@ struct Menu {
     #[arg(long, global = true, env = "FARWATCH_AGENT_DIR", default_value = "/var/lib/farwatch-agent")]
     dir: PathBuf,
     #[command(subcommand)]
-    command: Command,
+    verb: Verb,
 }
 
 #[derive(Subcommand)]
-enum Command {
+enum Verb {
     /// Join a hub: makes this box's keys and gets its certificate.
     Enrol(enrol::Arguments),
     /// Watch over the site until told to stop: keeps the recorder running and answers to the hub.
@@ -49,17 +49,17 @@ enum Command {
 
 fn main() -> ExitCode {
     let menu = Menu::parse();
-    if !matches!(menu.command, Command::Media) {
+    if !matches!(menu.verb, Verb::Media) {
         prepare();
     }
     let home = Home::new(menu.dir);
-    let done = match menu.command {
-        Command::Enrol(arguments) => enrol::command(&home, &arguments),
-        Command::Run => run::command(home),
-        Command::Status(arguments) => status::command(&home, &arguments),
-        Command::Reindex(arguments) => run::reindex(&home, &arguments),
+    let done = match menu.verb {
+        Verb::Enrol(arguments) => enrol::command(&home, &arguments),
+        Verb::Run => run::command(home),
+        Verb::Status(arguments) => status::command(&home, &arguments),
+        Verb::Reindex(arguments) => run::reindex(&home, &arguments),
         // Before any thread is started: the worker shuts itself in first.
-        Command::Media => return farwatch_agent::media::child::serve(),
+        Verb::Media => return farwatch_agent::media::child::serve(),
     };
     match done {
         Ok(code) => code,
