@@ -123,13 +123,8 @@ async fn change_camera(
 /// Names are unique within an agent's site, so that a person can say which camera is meant.
 async fn put(c: &mut Conn, row: CameraRow, now: WallMs) -> Result<(), Fail> {
     let site = agents::get(c, row.agent).await?.site;
-    for other in cameras::all(c).await? {
-        if other.camera != row.camera
-            && other.name.to_lowercase() == row.name.to_lowercase()
-            && agents::get(c, other.agent).await?.site == site
-        {
-            return Err(Fail::conflict("taken", "another camera of this site has that name", "choose another name"));
-        }
+    if cameras::named_at(c, site, &row.name).await?.is_some_and(|other| other != row.camera) {
+        return Err(Fail::conflict("taken", "another camera of this site has that name", "choose another name"));
     }
     cameras::put(c, &row).await?;
     changes::note(c, Kind::Camera, &row.camera.to_string(), now).await?;

@@ -214,3 +214,24 @@ async fn json_of(answer: Response) -> Value {
 async fn code_of(answer: Response) -> String {
     json_of(answer).await["error"]["code"].as_str().unwrap().to_owned()
 }
+
+fn camera_of(agent: AgentId, name: &str) -> store::cameras::CameraRow {
+    use farwatch_shared::wire::latest::{Recording, SourceChoice};
+    store::cameras::CameraRow {
+        camera: CameraId::generate(),
+        agent,
+        name: name.to_owned(),
+        source: SourceChoice::Auto,
+        recording: Recording::Continuous,
+        audio: false,
+        url: "rtsp://10.0.0.9/main".into(),
+        sub_url: None,
+        credential: None,
+        recovery: None,
+        ca_pem: None,
+        floor_days: 30,
+        ceiling_days: None,
+        created_ms: START,
+        removed_ms: None,
+    }
+}

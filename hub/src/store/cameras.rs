@@ -1,7 +1,7 @@
 //! Cameras and holds. Belongs here: tables `camera`, `hold`, `camera_status`. Does not: whether a setting makes sense
 //! (`policy`). Every change of a camera or hold raises its agent's policy version in the same transaction.
 
-use farwatch_shared::id::{AgentId, CameraId, HoldId, PersonId, StreamName};
+use farwatch_shared::id::{AgentId, CameraId, HoldId, PersonId, SiteId, StreamName};
 use farwatch_shared::keys::Sealed;
 use farwatch_shared::time::WallMs;
 use farwatch_shared::wire::latest::{CameraStatus, Recording, SourceChoice};
@@ -128,6 +128,22 @@ pub async fn owner(c: &mut Conn, camera: CameraId) -> Result<Option<AgentId>> {
         .fetch_optional(c)
         .await?;
     found.map(|r| parsed(&r, "camera", "agent_id")).transpose()
+}
+
+/// The camera of a site that goes by a name, whatever its capitals (of ASCII letters).
+///
+/// # Errors
+/// When the database fails.
+pub async fn named_at(c: &mut Conn, site: SiteId, name: &str) -> Result<Option<CameraId>> {
+    let found = sqlx::query(
+        "SELECT camera_id FROM camera JOIN agent ON agent.agent_id = camera.agent_id \
+         WHERE site_id = $1 AND removed_ms IS NULL AND lower(name) = lower($2) LIMIT 1",
+    )
+    .bind(site.to_string())
+    .bind(name)
+    .fetch_optional(c)
+    .await?;
+    found.as_ref().map(|r| parsed(r, "camera", "camera_id")).transpose()
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

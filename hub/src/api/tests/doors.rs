@@ -54,6 +54,8 @@ async fn a_camera_is_added_changed_and_drifts_until_the_agent_reports() {
     assert_eq!(made["summary"]["state"], "unknown");
     assert_eq!(made["time_zone"], "Europe/Warsaw");
     assert_eq!(code_of(admin.post(&path, &ask).await).await, "taken");
+    let twin = json!({"name": "GATE", "url": "rtsp://10.0.0.7/main"});
+    assert_eq!(code_of(admin.post(&path, &twin).await).await, "taken", "one name, one camera of a site");
     let camera = format!("/api/v1/cameras/{id}");
     let moved = admin.patch(&camera, &json!({"url": "rtsp://10.0.0.8/main"})).await;
     assert_eq!(code_of(moved).await, "credential_required");
@@ -295,4 +297,36 @@ impl Events {
         let end = async { while let Some(Ok(_)) = self.bytes.next().await {} };
         tokio::time::timeout(std::time::Duration::from_secs(10), end).await.is_ok()
     }
+}
+
+// OPS-08
+#[tokio::test]
+async fn a_thousand_boxes_are_one_answer() {
+    let house = House::new().await;
+    let admin = house.admin().await;
+    let (site, first) = house.agent(&admin).await;
+    let template = store::agents::get(&mut house.office.db.read().await.unwrap(), first).await.unwrap();
+    let write = house.office.db.write(move |c| {
+        Box::pin(async move {
+            for n in 0..1_000 {
+                let row = store::agents::AgentRow {
+                    agent: AgentId::generate(),
+                    hostname: format!("box-{n}"),
+                    ..template.clone()
+                };
+                store::agents::insert(c, &row).await?;
+                for m in 0..8 {
+                    store::cameras::put(c, &camera_of(row.agent, &format!("camera {n}-{m}"))).await?;
+                }
+            }
+            Ok::<_, store::StoreError>(())
+        })
+    });
+    write.await.unwrap();
+    fleet::load(&house.office.fleet, &house.office.db, START).await.unwrap();
+    let answer = admin.request(Method::GET, "/api/v1/fleet").header("accept-encoding", "gzip").send().await.unwrap();
+    let packed = answer.bytes().await.unwrap();
+    assert!(packed.len() < 250_000, "{} bytes", packed.len());
+    let picture = json_of(admin.get(&format!("/api/v1/sites/{site}")).await).await;
+    assert_eq!(picture["cameras"].as_array().unwrap().len(), 8_000);
 }
