@@ -154,7 +154,7 @@ async fn an_agent_believes_signatures_and_not_its_broker() {
     hub.stop().await;
     let keys = hub.dir.join("keys");
     let listen =
-        Listen { address, ca: keys.join("ca.pem"), certificate: keys.join("server.crt"), key: keys.join("server.key") };
+        Listen { address, ca: keys.join("ca.pem"), certificate: keys.join("server.pem"), key: keys.join("server.key") };
     let (tape, said) = mpsc::channel(10_000);
     let bus = Embedded::start(listen, Arc::new(Tape(tape)), Clock::real()).await.expect("the captured broker listens");
     let key = SignKey::from_pem(&std::fs::read_to_string(keys.join("document.key")).expect("readable")).expect("a key");
@@ -169,7 +169,11 @@ async fn an_agent_believes_signatures_and_not_its_broker() {
         .await;
 
     // A desired state, then an older one, then another of the same number, then an altered one.
-    let cameras = r#"{"cameras":[]}"#;
+    let camera = CameraId::generate();
+    let cameras = format!(
+        r#"{{"cameras":[{{"camera":"{camera}","name":"Gate","recording":"off","streams":[{{"stream":"main","url":"rtsp://192.0.2.1/x"}}]}}]}}"#
+    );
+    let cameras = cameras.as_str();
     let fifth = captured.sign(&desired(id, 5, cameras));
     captured.publish(Down::Desired, fifth.clone()).await;
     captured
@@ -179,7 +183,7 @@ async fn an_agent_believes_signatures_and_not_its_broker() {
         })
         .await;
     captured.publish(Down::Desired, captured.sign(&desired(id, 4, cameras))).await;
-    captured.publish(Down::Desired, captured.sign(&desired(id, 5, r#"{"cameras": []}"#))).await;
+    captured.publish(Down::Desired, captured.sign(&desired(id, 5, r#"{"cameras":[]}"#))).await;
     captured.security(Refusal::SameGenerationOtherContent).await;
     let altered = {
         let mut envelope: serde_json::Value =
@@ -198,13 +202,20 @@ async fn an_agent_believes_signatures_and_not_its_broker() {
         captured.publish(Down::Received, junk.to_vec()).await;
     }
 
-    // An order with an unknown camera is honest and refused for what it asks; it is spent all the same.
-    let order = captured.order();
+    let unknown = captured.order();
+    captured.publish(Down::Order, captured.sign(&unknown)).await;
+    assert_eq!(refused(&captured.result(unknown.order).await), Some(Refusal::UnknownCamera));
+    // An honest order is taken, once: there is no footage yet, which is another matter.
+    let mut order = captured.order();
+    let OrderBody::Pull(pull) = &mut order.body;
+    pull.camera = camera;
     let signed = captured.sign(&order);
     captured.publish(Down::Order, signed.clone()).await;
-    assert_eq!(refused(&captured.result(order.order).await), Some(Refusal::UnknownCamera));
+    assert_eq!(captured.result(order.order).await, OrderState::Accepted);
+    assert_eq!(refused(&captured.result(order.order).await), Some(Refusal::NoFootage));
     captured.publish(Down::Order, signed).await;
-    assert_eq!(refused(&captured.result(order.order).await), Some(Refusal::AlreadySpent), "a replay");
+    // A replay is told how the order went, and counted; nothing is done twice.
+    captured.security(Refusal::AlreadySpent).await;
 
     let stale = Order { nonce: "00".repeat(32), ..captured.order() };
     captured.publish(Down::Order, captured.sign(&stale)).await;
