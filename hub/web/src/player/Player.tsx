@@ -8,7 +8,7 @@ import { useLanguage } from "../text";
 import { length, stamp } from "../time/format";
 import { present } from "../time/shown";
 import { Feed, type FeedState } from "./feed";
-import { frameLength } from "./plan";
+import { arrivedUntil, frameLength } from "./plan";
 import "./player.css";
 
 interface Props {
@@ -296,6 +296,7 @@ export function Player(props: Props) {
         label={t.label}
         height={30}
         cursor={wall}
+        range={clip && !clip.complete && have > 0 ? { start: from, end: arrivedUntil(clip) } : null}
         onPick={seek}
         testId="player-strip"
       />

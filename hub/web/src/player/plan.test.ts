@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import type { Clip, ClipSegment } from "../api/types";
 import {
   advance,
+  arrivedUntil,
   baseOf,
   exhausted,
   frameLength,
@@ -115,6 +116,11 @@ test("a hole of a rounding is stepped over", () => {
       [30.25, 60],
     ])?.to,
   ).toBeCloseTo(30.27);
+});
+
+test("what has arrived is known to the second", () => {
+  expect(arrivedUntil(clip(segment(0, 10_000, 40_000), segment(1, 40_000, 70_000, 50)))).toBe(55_000);
+  expect(arrivedUntil(clip(segment(0, 10_000, 40_000), segment(1, 40_000, 70_000, 0)))).toBe(40_000);
 });
 
 test("a seek finds its file, and the next one when it lands in a gap", () => {

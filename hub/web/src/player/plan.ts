@@ -66,6 +66,20 @@ export function segmentAt(clip: Clip, wall_ms: number): number {
   return at < 0 ? Math.max(0, clip.segments.length - 1) : at;
 }
 
+/** Until when footage has arrived without a break, as wall time; bytes stand for time within a segment. */
+export function arrivedUntil(clip: Clip): number {
+  let until = clip.segments[0]?.sent_start_ms ?? clip.start_ms;
+  for (const s of clip.segments) {
+    if (!s.complete) {
+      return s.bytes_total > 0 && s.bytes_ready > 0
+        ? s.sent_start_ms + ((s.end_ms - s.sent_start_ms) * s.bytes_ready) / s.bytes_total
+        : until;
+    }
+    until = s.end_ms;
+  }
+  return until;
+}
+
 export type Ranges = readonly (readonly [number, number])[];
 
 export function isBuffered(ranges: Ranges, t: number, need = 0.05): boolean {
