@@ -29,8 +29,8 @@ function step(name, act) {
     try {
       await act();
     } catch (error) {
-      await desk.page.screenshot({ path: join(pictures, "failed.png") }).catch(() => {});
-      console.error(house.logs());
+      await desk.page.screenshot({ path: join(pictures, `failed-${name.replaceAll(/\W+/g, "-").slice(0, 40)}.png`) }).catch(() => {});
+      console.error(desk.found.join("\n"), house.logs());
       throw error;
     }
   });

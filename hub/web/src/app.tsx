@@ -58,7 +58,10 @@ function Inside({ person }: { person: string }) {
     if (hub) trustHubClock(hub.now_ms);
   }, [hub]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: every page begins at its top
-  useEffect(() => window.scrollTo(0, 0), [path]);
+  useEffect(() => {
+    // Scrolling answers with a promise in newer browsers, which is no clean-up.
+    void window.scrollTo(0, 0);
+  }, [path]);
   return (
     <Shell
       person={person}

@@ -59,7 +59,9 @@ export function Shell({ person, needs, open, live, find, onSignOut, children }: 
   }, [go]);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new page closes the menu
-  useEffect(() => setMenu(false), [at]);
+  useEffect(() => {
+    setMenu(false);
+  }, [at]);
 
   const count = { fleet: needs, requests: open, tokens: 0, journal: 0 };
   const here = (path: string) =>

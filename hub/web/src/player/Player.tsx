@@ -80,7 +80,9 @@ export function Player(props: Props) {
   }, [view]);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: progress is the occasion, not a value
-  useEffect(() => feed.current?.nudge(over), [over, progress]);
+  useEffect(() => {
+    feed.current?.nudge(over);
+  }, [over, progress]);
 
   useEffect(() => {
     if (!note) return;
