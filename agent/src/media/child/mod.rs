@@ -70,8 +70,14 @@ pub fn serve() -> ExitCode {
                 watch_parent(input);
                 encode::run(&task, &pipeline, &out)
             }
-            Work::Audio(task) => audio::run(task, input, &out),
-            Work::Preview(task) => preview::run(&task, input, &out),
+            Work::Audio(task) => {
+                outlive_no_parent();
+                audio::run(task, input, &out)
+            }
+            Work::Preview(task) => {
+                outlive_no_parent();
+                preview::run(&task, input, &out)
+            }
         }
     });
     match done {
@@ -146,6 +152,8 @@ fn read_task(input: &mut BufReader<Stdin>) -> Result<Task, ProtocolError> {
 static PARENT: Mutex<Option<gst::Bus>> = Mutex::new(None);
 /// How long a pipeline may take to say goodbye to its camera.
 const GOODBYE: Duration = Duration::from_secs(1);
+/// How often a conversion looks whether its parent lives.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Ends the process when the parent's pipe closes, also when a codec hangs and nothing else here runs any more.
 ///
@@ -162,6 +170,20 @@ fn watch_parent(mut input: BufReader<Stdin>) {
             }
         }
         die();
+    });
+}
+
+/// Ends a conversion whose parent died while its codec hangs: then nobody reads the pipe that would tell. Looking now and
+/// then is enough, since whoever is not hung sees the pipe at once.
+fn outlive_no_parent() {
+    let parent = rustix::process::getppid();
+    std::thread::spawn(move || {
+        loop {
+            std::thread::park_timeout(LOOK_EVERY);
+            if rustix::process::getppid() != parent {
+                die();
+            }
+        }
     });
 }
 
