@@ -133,6 +133,8 @@ async fn put(c: &mut Conn, row: CameraRow, now: WallMs) -> Result<(), Fail> {
 
 /// What was asked, over what is. Pure.
 fn changed(mut row: CameraRow, ask: ChangeCamera) -> Result<CameraRow, Fail> {
+    // Before anything else: a password in a URL is named as what it is.
+    ask.url.as_deref().map(|url| policy::camera_url("main", url)).transpose()?;
     let moved = ask.url.as_ref().is_some_and(|url| host_of(url) != host_of(&row.url));
     if moved && row.credential.is_some() && ask.sealed_credential.is_none() {
         return Err(Fail::bad(
@@ -334,6 +336,7 @@ mod tests {
     fn a_new_host_asks_for_the_credential_again() {
         let to = |url: &str| ChangeCamera { url: Some(url.into()), ..ChangeCamera::default() };
         assert_eq!(changed(row(), to("rtsp://10.0.0.8/main")).unwrap_err().code, "credential_required");
+        assert_eq!(changed(row(), to("rtsp://a:b@10.0.0.8/main")).unwrap_err().code, "secret_in_url");
         assert!(changed(row(), to("rtsp://10.0.0.9:554/other")).is_ok());
     }
 

@@ -4,6 +4,7 @@
 //! Does not: who asks ([`crate::auth`]).
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, FromRequestParts, Json, Path, Query, Request};
@@ -15,6 +16,9 @@ use serde::de::DeserializeOwned;
 use super::Fail;
 use crate::door::Remote;
 
+/// A body that takes longer is given up: a connection must not be held by dribbling.
+const BODY_TIME: Duration = Duration::from_secs(20);
+
 /// A JSON body.
 pub struct Body<T>(pub T);
 
@@ -22,7 +26,16 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Fail;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Fail> {
-        match Json::<T>::from_request(request, state).await {
+        let read = tokio::time::timeout(BODY_TIME, Json::<T>::from_request(request, state)).await;
+        let Ok(read) = read else {
+            return Err(Fail::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "too_slow",
+                format!("the body did not arrive within {} s", BODY_TIME.as_secs()),
+                "try again",
+            ));
+        };
+        match read {
             Ok(Json(body)) => Ok(Self(body)),
             Err(JsonRejection::MissingJsonContentType(_)) => Err(Fail::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -36,7 +49,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
                 "the body is larger than any request of ours",
                 "send less",
             )),
-            Err(refused) => Err(Fail::bad("malformed", refused.body_text(), "compare it with /api/v1/openapi.json")),
+            Err(refused) => Err(misfit("body", &refused.body_text())),
         }
     }
 }
@@ -66,8 +79,14 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
         Query::<T>::from_request_parts(parts, state)
             .await
             .map(|Query(asked)| Self(asked))
-            .map_err(|e| Fail::bad("malformed", e.body_text(), "compare it with /api/v1/openapi.json"))
+            .map_err(|e| misfit("query", &e.body_text()))
     }
+}
+
+/// The library's reason, after its own introduction.
+fn misfit(what: &str, text: &str) -> Fail {
+    let reason = text.split_once(": ").map_or(text, |(_, reason)| reason);
+    Fail::bad("malformed", format!("the {what} does not fit: {reason}"), "compare it with /api/v1/openapi.json")
 }
 
 /// The address a request comes from, as the door saw it.

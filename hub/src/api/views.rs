@@ -48,7 +48,14 @@ async fn add_view(
     office
         .deed(entry, move |c| {
             Box::pin(async move {
-                pulls::get(c, id).await?;
+                let pull = pulls::get(c, id).await?;
+                if pull.state.is_final() && pull.bytes_received == 0 {
+                    return Err(Fail::conflict(
+                        "nothing_to_see",
+                        "this pull ended before any footage arrived",
+                        "ask for the footage again",
+                    ));
+                }
                 Ok(pulls::insert_view(c, &row).await?)
             })
         })

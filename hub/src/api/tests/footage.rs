@@ -78,6 +78,18 @@ async fn no_reason_no_byte_and_the_journal_knows_before_the_first() {
         assert_eq!(code_of(refused).await, "reason_required");
     }
     assert!(!house.actions().await.contains(&"pull.view".to_owned()));
+    let lost = house.pull(&admin, camera).await;
+    let step = store::pulls::Move {
+        to: store::pulls::PullState::Refused,
+        refusal: Some(farwatch_shared::refusal::Refusal::NoFootage),
+        detail: String::new(),
+    };
+    let write = house.office.db.write(move |c| {
+        Box::pin(async move { store::pulls::advance(c, lost, store::pulls::PullState::Approved, &step, START).await })
+    });
+    assert!(write.await.unwrap());
+    let nothing = admin.post(&format!("/api/v1/pulls/{lost}/views"), &json!({"reason": "x"})).await;
+    assert_eq!(code_of(nothing).await, "nothing_to_see");
     let view = json_of(admin.post(&path, &json!({"reason": "who opened the gate"})).await).await;
     let entry = house.journal().await.pop().unwrap();
     assert_eq!((entry["action"].as_str(), entry["object"].as_str()), (Some("pull.view"), Some(&*order.to_string())));
