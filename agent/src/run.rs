@@ -75,7 +75,7 @@ pub async fn run(home: Home, settings: Settings) -> anyhow::Result<()> {
     let (tls_in, tls) = watch::channel(Arc::new(base.identity.borrow().tls(&base.trusted)?));
     let (down_in, down) = mpsc::channel(DOWN_DEPTH);
     let me = base.identity.borrow().hub.agent;
-    let numbers = SessionNumbers(base.ledger.clone());
+    let numbers = SessionNumbers::new(base.ledger.clone());
     let words = uplink::Settings {
         agent: me,
         clock: clock.clone(),

@@ -28,7 +28,7 @@ pub struct AgentEntry {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum AgentBody {
-    /// A session with the hub is about to begin under this number.
+    /// Sessions with the hub may use numbers up to this one.
     Session {
         number: u64,
     },

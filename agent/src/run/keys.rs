@@ -20,13 +20,35 @@ const LOOK: Duration = Duration::from_secs(60);
 const FIRST_RETRY: Duration = Duration::from_secs(30);
 const LONGEST_RETRY: Duration = Duration::from_secs(3_600);
 
-/// Session numbers from the ledger: each synced before it is used.
-pub struct SessionNumbers(pub AgentLedger);
+/// Numbers set aside by one line of the ledger: a hub that is away for days costs few writes.
+const SET_ASIDE: u64 = 100;
+
+/// Session numbers from the ledger. A line says up to where they may be used, and is synced before the first of them is;
+/// a restart begins behind it.
+pub struct SessionNumbers {
+    ledger: AgentLedger,
+    next: u64,
+    through: u64,
+}
+
+impl SessionNumbers {
+    #[must_use]
+    pub fn new(ledger: AgentLedger) -> Self {
+        let through = ledger.state(|s| s.session);
+        Self { ledger, next: through + 1, through }
+    }
+}
 
 impl Numbers for SessionNumbers {
     async fn next(&mut self) -> Option<u64> {
-        let number = self.0.state(|s| s.session) + 1;
-        self.0.append(AgentBody::Session { number }).await.ok().map(|()| number)
+        if self.next > self.through {
+            let number = self.next + SET_ASIDE - 1;
+            self.ledger.append(AgentBody::Session { number }).await.ok()?;
+            self.through = number;
+        }
+        let number = self.next;
+        self.next += 1;
+        Some(number)
     }
 }
 
@@ -106,4 +128,28 @@ fn take_into_use(renewing: &Renewing, identity: Arc<Identity>) -> anyhow::Result
     renewing.identity.send_replace(identity);
     renewing.tls.send_replace(Arc::new(tls?));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use farwatch_shared::time::{Clock, WallMs};
+
+    // OPS-02
+    #[tokio::test]
+    async fn session_numbers_only_rise_and_cost_few_writes() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("agent.log");
+        let open = || AgentLedger::open(path.clone(), Clock::real(), WallMs(0)).unwrap();
+        let mut numbers = SessionNumbers::new(open());
+        let mut last = 0;
+        for _ in 0..250 {
+            let number = numbers.next().await.unwrap();
+            assert!(number > last);
+            last = number;
+        }
+        assert_eq!(numbers.ledger.state(|s| s.session), 300);
+        drop(numbers);
+        assert_eq!(SessionNumbers::new(open()).next().await, Some(301));
+    }
 }

@@ -182,10 +182,10 @@ impl Live<'_> {
         let greeting = tokio::time::sleep(GREETING + Duration::from_secs(CONNECT_S));
         tokio::pin!(greeting);
         loop {
-            if self.online {
-                if let Some(message) = held.take() {
-                    *held = self.hand_over(message);
-                }
+            if self.online
+                && let Some(message) = held.take()
+            {
+                *held = self.hand_over(message);
             }
             tokio::select! {
                 biased;
