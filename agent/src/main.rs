@@ -10,6 +10,8 @@ use farwatch_agent::config::Home;
 
 #[path = "main/enrol.rs"]
 mod enrol;
+#[path = "main/record.rs"]
+mod record;
 #[path = "main/run.rs"]
 mod run;
 #[path = "main/status.rs"]
@@ -36,6 +38,8 @@ struct Menu {
 enum Verb {
     /// Join a hub: makes this box's keys and gets its certificate.
     Enrol(enrol::Arguments),
+    /// Record by the plan kept in the directory; started by the agent or a service manager.
+    Record,
     /// Watch over the site until told to stop: keeps the recorder running and answers to the hub.
     Run,
     /// Say what this box does now.
@@ -55,6 +59,7 @@ fn main() -> ExitCode {
     let home = Home::new(menu.dir);
     let done = match menu.verb {
         Verb::Enrol(arguments) => enrol::command(&home, &arguments),
+        Verb::Record => record::command(&home),
         Verb::Run => run::command(home),
         Verb::Status(arguments) => status::command(&home, &arguments),
         Verb::Reindex(arguments) => run::reindex(&home, &arguments),

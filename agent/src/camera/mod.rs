@@ -12,14 +12,18 @@ use farwatch_shared::id::{CameraId, StreamName};
 use farwatch_shared::media::audio::AudioConfig;
 use farwatch_shared::media::nal::Codec;
 use farwatch_shared::secret::Secret;
-use farwatch_shared::time::BootNs;
-use farwatch_shared::wire::latest::CameraState;
+use farwatch_shared::time::{BootNs, Clock};
+use farwatch_shared::wire::latest::{CameraState, SourceChoice};
+
+use crate::media::worker::Launch;
 
 pub mod depay;
 pub mod gst;
+pub mod rtsp;
+mod tls;
 
 /// What to connect to.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     pub camera: CameraId,
     pub stream: StreamName,
@@ -90,6 +94,48 @@ impl SourceError {
             Self::AuthFailed => CameraState::AuthFailed,
             Self::Unsupported { .. } => CameraState::Unsupported,
             Self::Silent { .. } => CameraState::Stalled,
+        }
+    }
+}
+
+/// A session through either way in.
+pub enum Session {
+    Rtsp(Box<rtsp::RtspSource>),
+    Gst(Box<gst::GstSource>),
+}
+
+impl Session {
+    /// Opens the way in that was chosen. `auto` is `rtsp` where the URL is one, and `gst` when that finds nothing it can
+    /// record; the opening says which it became.
+    ///
+    /// # Errors
+    /// As the source that was tried last.
+    pub async fn open(
+        choice: SourceChoice,
+        target: &Target,
+        launch: &Launch,
+        clock: &Clock,
+    ) -> Result<(Opening, Self), SourceError> {
+        let is_rtsp = target.url.starts_with("rtsp://") || target.url.starts_with("rtsps://");
+        if choice == SourceChoice::Rtsp || (choice == SourceChoice::Auto && is_rtsp) {
+            match rtsp::RtspSource::open(target, launch, clock.clone()).await {
+                Ok((opening, source)) => return Ok((opening, Self::Rtsp(Box::new(source)))),
+                Err(SourceError::Unsupported { detail }) if choice == SourceChoice::Auto => {
+                    tracing::info!(camera = %target.camera, stream = %target.stream, detail, "trying the other way in");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let (opening, source) = gst::GstSource::open(launch, target).await?;
+        Ok((opening, Self::Gst(Box::new(source))))
+    }
+}
+
+impl Source for Session {
+    async fn next(&mut self) -> Result<Item, SourceError> {
+        match self {
+            Self::Rtsp(source) => source.next().await,
+            Self::Gst(source) => source.next().await,
         }
     }
 }

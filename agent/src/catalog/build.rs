@@ -101,6 +101,7 @@ fn take_in(index: &mut Index, followed: &Followed, evidence: &Evidence) -> Resul
         RecorderEntry::Started { .. }
         | RecorderEntry::Settled { .. }
         | RecorderEntry::RunOpened { .. }
+        | RecorderEntry::SwitchedOff { .. }
         | RecorderEntry::CleanStop { .. } => Ok(()),
     }
 }

@@ -51,6 +51,8 @@ pub enum RecorderEntry {
     },
     /// Footage is missing.
     Gap(Gap),
+    /// Recording of a stream was switched off: nothing is missed from here on until its next run.
+    SwitchedOff { camera: CameraId, stream: StreamName, at: Moment },
     /// A segment goes; written and synced before it does.
     Deleted { segment: SegmentId, bytes: ByteSize, span: Span, why: DeletedWhy },
     /// The recorder was told to stop and did so in order. Always the last entry.

@@ -77,6 +77,7 @@ fn take_in(heads: &mut Heads, followed: &Followed, done: &mut Vec<(RecorderId, C
         RecorderEntry::Started { .. }
         | RecorderEntry::Settled { .. }
         | RecorderEntry::RunOpened { .. }
+        | RecorderEntry::SwitchedOff { .. }
         | RecorderEntry::Deleted { .. } => {}
     }
 }

@@ -32,6 +32,7 @@ pub fn of_recorder(followed: &Followed) -> Option<Draft> {
         | RecorderEntry::Started { .. }
         | RecorderEntry::Settled { .. }
         | RecorderEntry::RunOpened { .. }
+        | RecorderEntry::SwitchedOff { .. }
         | RecorderEntry::Deleted { .. }
         | RecorderEntry::CleanStop { .. } => None,
     }

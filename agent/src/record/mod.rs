@@ -1,1 +1,24 @@
 //! Access units become segments; rotate, gap and clock decisions are pure.
+//!
+//! Belongs here: [`cut`] (the rules), what they stand on ([`line`], [`window`], [`hole`], [`sound`]), the bounded way
+//! from the cameras to the disk ([`intake`]), writing ([`file`], [`hand`]) and syncing ([`sync`]).
+//! Does not: cameras (`camera`), the process around it (`recorder`), paths (`vault`), the log's format (`ledger`).
+//!
+//! Two threads: cameras are read on one and never wait for the other, which writes. What does not fit the byte budget
+//! between them is dropped in whole GOPs and ledgered.
+
+pub mod book;
+pub mod clocks;
+pub mod counter;
+pub mod cut;
+pub mod figures;
+pub mod file;
+pub mod hand;
+pub mod hole;
+pub mod intake;
+pub mod line;
+pub mod recover;
+pub mod session;
+pub mod sound;
+pub mod sync;
+pub mod window;

@@ -1,0 +1,270 @@
+//! What a recorder does before it writes: reads the logs before its own, cuts torn files back to their last whole
+//! fragment, and finds out where every stream ended and why.
+//!
+//! Logs are named by rising ids. Each recorder writes `settled` once it has dealt with all before it, so only the newest
+//! logs, back to one that holds `settled`, are read.
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::path::{Path, PathBuf};
+
+use farwatch_shared::id::{RecorderId, RunId, SegmentId};
+use farwatch_shared::media::ticks90k_to_ns;
+use farwatch_shared::size::ByteSize;
+use farwatch_shared::time::{Span, WallMs};
+use farwatch_shared::wire::latest::GapCause;
+
+use super::book::Book;
+use super::clocks::Boot;
+use super::hole::Hole;
+use super::intake::StreamKey;
+use crate::ledger::entry::{Closed, ClosedWhy, DeletedWhy, Moment, RecorderEntry, RunLink, StreamEnd};
+use crate::ledger::log::{LogError, LogReader};
+use crate::vault::{Contents, Vault, VaultError};
+
+/// Where the streams ended, as far as the logs go.
+#[derive(Debug, Default)]
+pub struct Past {
+    pub ends: BTreeMap<StreamKey, StreamEnd>,
+    /// Size of each stream's last segment as the log has it.
+    sizes: BTreeMap<StreamKey, ByteSize>,
+    boot_id: String,
+}
+
+impl Past {
+    fn end(&mut self, key: StreamKey, at: Moment) -> &mut StreamEnd {
+        let boot_id = self.boot_id.clone();
+        let (camera, stream) = key;
+        let end = self.ends.entry(key).or_insert_with(|| StreamEnd {
+            camera,
+            stream,
+            boot_id: boot_id.clone(),
+            end: at,
+            switched_off: false,
+            clean_stop: false,
+            last: None,
+        });
+        if end.boot_id != boot_id || end.end.boot_ns <= at.boot_ns {
+            end.end = at;
+            end.boot_id = boot_id;
+        }
+        end
+    }
+
+    /// Takes one entry of a log, in order.
+    fn learn(&mut self, entry: RecorderEntry) {
+        match entry {
+            RecorderEntry::Started { boot_id, .. } => self.boot_id = boot_id,
+            RecorderEntry::Settled { streams } => {
+                self.ends = streams.into_iter().map(|end| ((end.camera, end.stream), end)).collect();
+            }
+            RecorderEntry::RunOpened { camera, stream, at, .. } => {
+                let end = self.end((camera, stream), at);
+                (end.switched_off, end.clean_stop) = (false, false);
+            }
+            RecorderEntry::Closed(closed) | RecorderEntry::Recovered { closed, .. } => self.learn_closed(&closed),
+            RecorderEntry::Gap(gap) => {
+                self.end((gap.camera, gap.stream), gap.end);
+            }
+            RecorderEntry::SwitchedOff { camera, stream, at } => self.end((camera, stream), at).switched_off = true,
+            RecorderEntry::Deleted { .. } => {}
+            RecorderEntry::CleanStop { .. } => {
+                let boot_id = self.boot_id.clone();
+                self.ends.values_mut().filter(|end| end.boot_id == boot_id).for_each(|end| end.clean_stop = true);
+            }
+        }
+    }
+
+    fn learn_closed(&mut self, closed: &Closed) {
+        let key = (closed.segment.camera, closed.segment.stream);
+        let link = RunLink { run: closed.segment.run, last_sequence: closed.segment.sequence, digest: closed.digest };
+        self.end(key, closed.end).last = Some(link);
+        self.sizes.insert(key, closed.bytes);
+    }
+}
+
+/// Why a stream has a hole up to now, by what the logs and the boot say.
+#[must_use]
+pub fn hole(end: Option<&StreamEnd>, boot: &Boot, wanted_since: Moment) -> Hole {
+    let Some(end) = end else { return Hole::never_recorded(wanted_since) };
+    let same_boot = end.boot_id == boot.id;
+    let (cause, detail) = match (end.switched_off, end.clean_stop, same_boot) {
+        (true, ..) => (GapCause::Operator, "recording was switched off"),
+        (_, true, _) => (GapCause::Operator, "the recorder was stopped"),
+        (.., true) => (GapCause::Agent, "the recorder was not running"),
+        (.., false) => (GapCause::Power, "the box started anew without having been shut down"),
+    };
+    Hole::since(end.end, cause, detail, !same_boot, wanted_since)
+}
+
+/// Reads the logs, repairs the vault, writes into `book` what it found. Returns where every stream ended.
+///
+/// # Errors
+/// Only when directories cannot be listed; a damaged log or file is told and passed over.
+pub fn recover(ledgers: &Path, vault: &Vault, book: &Book, boot: &Boot, now: Moment) -> Result<Past, VaultError> {
+    let mut past = Past::default();
+    for path in logs_since_settled(ledgers, book.id()) {
+        if let Err(error) = replay(&path, &mut past) {
+            tracing::error!(error = &error as &dyn std::error::Error, "an earlier log cannot be read to its end");
+        }
+    }
+    for key in vault.streams()? {
+        for segment in suspects(vault, key, &past, boot)? {
+            match repair(vault, &segment) {
+                Ok(Some((closed, cut))) => {
+                    tracing::info!(%segment, cut = cut.bytes(), "segment recovered");
+                    // A file of another boot has that boot's clock in it.
+                    past.boot_id = vault.ident(&segment)?.boot_id;
+                    past.learn_closed(&closed);
+                    book.write(RecorderEntry::Recovered { closed, cut });
+                }
+                Ok(None) => remove(vault, book, segment, now),
+                Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "a torn segment stays"),
+            }
+        }
+    }
+    book.write(RecorderEntry::Settled { streams: past.ends.values().cloned().collect() });
+    Ok(past)
+}
+
+/// The logs to read, oldest first.
+fn logs_since_settled(ledgers: &Path, own: RecorderId) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(ledgers) else { return Vec::new() };
+    let mut ids: Vec<RecorderId> = entries
+        .flatten()
+        .filter_map(|e| e.file_name().to_str()?.strip_suffix(".log")?.parse().ok())
+        .filter(|id| *id < own)
+        .collect();
+    ids.sort_unstable();
+    let mut paths = Vec::new();
+    for id in ids.into_iter().rev() {
+        let path = ledgers.join(format!("{id}.log"));
+        let settled = has_settled(&path);
+        paths.push(path);
+        if settled {
+            break;
+        }
+    }
+    paths.reverse();
+    paths
+}
+
+/// `settled` comes right after what was recovered, so it stands near the beginning.
+fn has_settled(path: &Path) -> bool {
+    let Ok(mut reader) = LogReader::open(path, None) else { return false };
+    while let Ok(Some((_, entry))) = reader.next_as::<RecorderEntry>() {
+        match entry {
+            RecorderEntry::Settled { .. } => return true,
+            RecorderEntry::RunOpened { .. } => return false,
+            _ => {}
+        }
+    }
+    false
+}
+
+fn replay(path: &Path, past: &mut Past) -> Result<(), LogError> {
+    let mut reader = LogReader::open(path, None)?;
+    loop {
+        match reader.next_as::<RecorderEntry>() {
+            Ok(Some((_, entry))) => past.learn(entry),
+            Ok(None) => return Ok(()),
+            // Written by a newer version that was taken back: what we know of stays true.
+            Err(LogError::NotUnderstood { index, .. }) => tracing::warn!(index, "an entry of a newer version"),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// The segments the logs do not know to be whole.
+fn suspects(vault: &Vault, key: StreamKey, past: &Past, boot: &Boot) -> Result<Vec<SegmentId>, VaultError> {
+    let (camera, stream) = key;
+    let end = past.ends.get(&key);
+    let last = end.and_then(|end| end.last);
+    let mut runs: Vec<RunId> = vault.runs(camera, stream)?;
+    match last {
+        Some(last) => runs.retain(|run| run.counter >= last.run.counter),
+        // Nothing is known: only the newest run can be torn.
+        None => drop(runs.drain(..runs.len().saturating_sub(1))),
+    }
+    let mut suspects = Vec::new();
+    for run in runs {
+        for found in vault.segments(camera, stream, run)? {
+            let known = last.is_some_and(|last| run == last.run && found.segment.sequence <= last.last_sequence);
+            // The log may be ahead of the file only across a power cut.
+            let is_last = last.is_some_and(|l| run == l.run && found.segment.sequence == l.last_sequence);
+            let short = is_last
+                && end.is_some_and(|end| end.boot_id != boot.id)
+                && past.sizes.get(&key).is_some_and(|size| found.size < *size);
+            if !known || short {
+                suspects.push(found.segment);
+            }
+        }
+    }
+    Ok(suspects)
+}
+
+/// Cuts a file back to its last whole fragment and describes what is left; `None` when that is nothing.
+fn repair(vault: &Vault, segment: &SegmentId) -> Result<Option<(Closed, ByteSize)>, VaultError> {
+    let contents = match vault.read(segment) {
+        Ok(contents) => contents,
+        Err(VaultError::NoHead { .. }) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    if contents.pieces.len() < 2 {
+        return Ok(None);
+    }
+    let path = vault.path(segment);
+    let io = |source| VaultError::Io { path: path.clone(), doing: "cut", source };
+    let file = OpenOptions::new().write(true).open(&path).map_err(io)?;
+    if contents.rest > ByteSize(0) {
+        file.set_len(contents.size().bytes()).map_err(io)?;
+    }
+    file.sync_data().map_err(io)?;
+    Ok(Some((describe(&contents), contents.rest)))
+}
+
+/// What the log would have said of the file.
+#[must_use]
+pub fn describe(contents: &Contents) -> Closed {
+    let ident = &contents.ident;
+    let start = Moment { boot_ns: ident.boot_ns, wall_ms: ident.wall_ms };
+    let fragments: Vec<_> = contents.pieces.iter().filter_map(|p| p.fragment).collect();
+    let last = fragments.last();
+    let end = last.map_or(start, |f| {
+        let begin = Moment { boot_ns: f.ident.boot_ns, wall_ms: f.ident.wall_ms };
+        begin.plus_ns(ticks90k_to_ns(i64::try_from(f.video.duration).unwrap_or(0)))
+    });
+    Closed {
+        segment: ident.segment(),
+        start,
+        end,
+        bytes: contents.size(),
+        fragments: u32::try_from(fragments.len()).unwrap_or(u32::MAX),
+        frames: fragments.iter().map(|f| f.video.samples).sum(),
+        digest: contents.digest(),
+        previous: ident.previous,
+        clock: ident.clock,
+        codec: ident.codec.clone(),
+        width: ident.width,
+        height: ident.height,
+        audio_codec: ident.audio_codec.clone(),
+        audio_derived: ident.audio_derived,
+        needs_previous: ident.needs_previous,
+        media_ticks90k: fragments.iter().map(|f| f.video.duration).sum(),
+        why: ClosedWhy::Crash,
+        activity: Vec::new(),
+    }
+}
+
+fn remove(vault: &Vault, book: &Book, segment: SegmentId, now: Moment) {
+    let path = vault.path(&segment);
+    let bytes = ByteSize(fs::metadata(&path).map_or(0, |m| m.len()));
+    let span = Span { start_ms: now.wall_ms, end_ms: WallMs(now.wall_ms.0) };
+    if let Err(error) = book.write_synced(&RecorderEntry::Deleted { segment, bytes, span, why: DeletedWhy::Empty }) {
+        tracing::error!(error = &error as &dyn std::error::Error, "a segment without a fragment stays");
+        return;
+    }
+    if let Err(error) = fs::remove_file(&path) {
+        tracing::error!(%error, path = %path.display(), "a segment without a fragment stays");
+    }
+}
