@@ -41,7 +41,8 @@ async fn a_hub_with_another_key_is_not_believed() {
     let (hub, impostor) = (Hub::start().await, Hub::start().await);
     let dir = tempfile::tempdir().expect("a temporary directory");
     // The right pins, but the name leads to another hub.
-    let url = hub.token("Depot").await.replace(&hub.doors.agents, &impostor.doors.agents);
+    let port = |hub: &Hub| format!(":{}", hub.doors.agents.rsplit_once(':').expect("host:port").1);
+    let url = hub.token("Depot").await.replace(&port(&hub), &port(&impostor));
     let (ok, said) = enrol(&dir.path().join("a"), &url).await;
     assert!(!ok, "{said}");
     let url = hub.token("Depot").await;
