@@ -73,6 +73,8 @@ enum Verb {
 
 fn main() -> ExitCode {
     let menu = Menu::parse();
+    // Nothing the hub writes is for other users of the machine.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(e) => {

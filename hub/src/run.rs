@@ -2,6 +2,7 @@
 //!
 //! Belongs here: what is wired to what. Does not: any decision of a part. Knows everybody; nobody knows it.
 
+use std::io::IsTerminal as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -117,7 +118,11 @@ pub async fn run(dir: &Path) -> anyhow::Result<()> {
 fn log() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,rmqtt=error,rmqtt_net=error,sqlx=warn"));
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .try_init();
 }
 
 /// Every agent is a connection or two: as many descriptors as the system lets us have.
@@ -248,6 +253,7 @@ fn start_agents_door(h: &House, door: Door, open: &Doors, stops: &Stops, doors: 
             db: h.db.clone(),
             keys: h.keys.clone(),
             clock: h.clock.clone(),
+            fleet: h.fleet.clone(),
             hub_name: h.config.name.clone(),
             hubs: hubs.clone(),
         },

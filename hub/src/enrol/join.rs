@@ -12,6 +12,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::{EnrolError, tokens};
 use crate::audit::{self, Actor, Entry};
+use crate::fleet::{self, Fleet};
 use crate::keys::{Issued, Keys, der_of};
 use crate::store::agents::AgentRow;
 use crate::store::certificates::CertificateRow;
@@ -24,6 +25,7 @@ pub struct Joining {
     pub db: Db,
     pub keys: Arc<Keys>,
     pub clock: Clock,
+    pub fleet: Fleet,
     pub hub_name: String,
     pub hubs: Vec<HubAddress>,
 }
@@ -68,6 +70,8 @@ impl Joining {
                 })
             })
             .await?;
+        // At once: its first words may come before the rows are followed.
+        fleet::refresh_agent(&self.fleet, &mut *self.db.read().await?, agent, now).await?;
         Ok(EnrolAnswer {
             agent,
             certificate: issued.pem,

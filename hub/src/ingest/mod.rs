@@ -26,7 +26,7 @@ use tracing::{info, warn};
 use crate::broker::{Ears, Heard, Uplink};
 use crate::dispatch::Marks;
 use crate::enrol::Gate;
-use crate::fleet::{Fleet, FleetChange};
+use crate::fleet::{self, Fleet, FleetChange};
 use crate::footage;
 use crate::store::{self, Db, StoreError};
 
@@ -137,8 +137,11 @@ impl Ingest {
             ));
         }
         info!(%agent, session = p.session, state = ?p.state, version = %p.version, "presence");
+        if self.fleet.agent(agent).is_none() {
+            fleet::refresh_agent(&self.fleet, &mut *self.db.read().await?, agent, now).await?;
+        }
         self.fleet.presence(agent, &p, now);
-        let marks = store::facts::marks(&mut *self.db.read().await.map_err(Missed::Store)?, agent).await?;
+        let marks = store::facts::marks(&mut *self.db.read().await?, agent).await?;
         self.marks.say_again(agent, marks);
         self.dispatch.notify_one();
         self.pulls.notify_one();

@@ -1,5 +1,6 @@
 //! `init`: makes a new hub.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
@@ -44,6 +45,9 @@ pub async fn act(dir: &Path, json: bool, ask: Init) -> anyhow::Result<()> {
         ask.owner_key_out.display()
     );
     files::make_private_dir(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    // It may have been there before, for everybody to look into.
+    std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700))
+        .with_context(|| format!("cannot close {} to others", dir.display()))?;
     let take_away = Keys::make(&dir.join("keys"), &name, now)?;
     files::write_new_secret(&ask.owner_key_out, take_away.text.as_bytes())
         .with_context(|| format!("cannot write {}", ask.owner_key_out.display()))?;
