@@ -72,6 +72,7 @@ pub async fn run(dir: &Path) -> anyhow::Result<()> {
     let stops = Stops { doors: CancellationToken::new(), tasks: CancellationToken::new() };
     let (doors, tasks) = (TaskTracker::new(), TaskTracker::new());
 
+    let _one = only_one(dir)?;
     let house = open(dir).await?;
     start_tasks(&house, &stops, &tasks);
     let broker = start_broker(&house).await?;
@@ -133,6 +134,22 @@ fn more_descriptors() {
     if setrlimit(Resource::Nofile, limit).is_err() {
         warn!("the limit of open files could not be raised");
     }
+}
+
+/// Two hubs on one directory would take each other's connections and write each other's journal. Released with the file.
+fn only_one(dir: &Path) -> anyhow::Result<std::fs::File> {
+    use rustix::fs::{FlockOperation, flock};
+    let path = dir.join("hub.lock");
+    let file = std::fs::File::create(&path).with_context(|| {
+        format!(
+            "cannot use {}; make the hub first with: farwatch-hub --dir {} init --name NAME",
+            path.display(),
+            dir.display()
+        )
+    })?;
+    flock(&file, FlockOperation::NonBlockingLockExclusive)
+        .with_context(|| format!("another hub runs in {}; stop it first", dir.display()))?;
+    Ok(file)
 }
 
 async fn open(dir: &Path) -> anyhow::Result<House> {

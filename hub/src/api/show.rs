@@ -31,7 +31,7 @@ fn said(text: &str) -> Option<String> {
 pub(super) fn presence(a: &AgentNow) -> Presence {
     match a.presence {
         _ if a.revoked_ms.is_some() => Presence::Revoked,
-        PresenceNow::Never => Presence::Unknown,
+        PresenceNow::Never | PresenceNow::Unknown => Presence::Unknown,
         PresenceNow::Online => Presence::Online,
         PresenceNow::Late => Presence::Late,
         PresenceNow::Lost => Presence::Offline,

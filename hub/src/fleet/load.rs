@@ -17,7 +17,7 @@ use crate::store::{self, Conn, Db};
 
 const EVERY: Duration = Duration::from_millis(500);
 
-fn agent_now(row: store::agents::AgentRow) -> AgentNow {
+fn agent_now(row: store::agents::AgentRow, listening_ms: WallMs) -> AgentNow {
     AgentNow {
         agent: row.agent,
         site: row.site,
@@ -29,6 +29,7 @@ fn agent_now(row: store::agents::AgentRow) -> AgentNow {
         presence: PresenceNow::Never,
         presence_since_ms: row.presence_ms,
         last_seen_ms: row.last_seen_ms,
+        listening_ms,
         session: row.session,
         boot_id: row.boot_id,
         nonce: row.nonce,
@@ -64,7 +65,7 @@ pub async fn load(fleet: &Fleet, db: &Db, now: WallMs) -> store::Result<()> {
     let cameras = store::cameras::all(&mut c).await?;
     let mut state = fleet.state_mut();
     for row in agents {
-        let mut a = agent_now(row);
+        let mut a = agent_now(row, now);
         a.refresh(now);
         state.agents.insert(a.agent, a);
     }
@@ -101,7 +102,7 @@ pub async fn refresh_agent(fleet: &Fleet, c: &mut Conn, agent: AgentId, now: Wal
     let desired = store::desired::find(c, agent).await?;
     {
         let mut state = fleet.state_mut();
-        let a = state.agents.entry(agent).or_insert_with(|| agent_now(row.clone()));
+        let a = state.agents.entry(agent).or_insert_with(|| agent_now(row.clone(), row.enrolled_ms));
         a.revoked_ms = row.revoked_ms;
         a.site = row.site;
         a.desired = desired.as_ref().map(desired_now);

@@ -51,6 +51,8 @@ pub struct AgentNow {
     pub presence_since_ms: WallMs,
     /// Any sign of life; 0 before the first.
     pub last_seen_ms: WallMs,
+    /// Since when this hub could have heard it.
+    pub listening_ms: WallMs,
     /// Highest session heard; 0 before the first.
     pub session: u64,
     pub boot_id: String,
@@ -303,7 +305,7 @@ impl AgentNow {
 
     /// Decides presence anew; true when it changed.
     fn refresh(&mut self, now: WallMs) -> bool {
-        let next = presence::decide(self.said, self.last_seen_ms, now);
+        let next = presence::decide(self.said, self.last_seen_ms, self.listening_ms, now);
         if next == self.presence {
             return false;
         }

@@ -35,6 +35,11 @@ pub fn next(pull: &PullRow, event: &Event) -> Option<Move> {
     match (pull.state, event) {
         (Sealed | Refused | Failed | Expired, _) => None,
         (Approved, Event::Accepted | Event::Progress) => plain(Pulling),
+        // The agent has it already and goes on by itself: a word of its was lost on the way.
+        (Approved, Event::Refused { refusal: Refusal::AlreadySpent, .. }) => plain(Pulling),
+        (Pulling, Event::Refused { refusal: Refusal::AlreadySpent, .. }) => None,
+        // It came too late for its session; the next session gets it anew.
+        (Approved | Pulling, Event::Refused { refusal: Refusal::WrongSession, .. }) => None,
         (Approved | Pulling, Event::AllReceived) => plain(Received),
         (Received, Event::Sealed) => plain(Sealed),
         (Requested | Approved | Pulling, Event::Refused { refusal, detail }) => {
@@ -114,6 +119,14 @@ mod tests {
         let refused = Event::Refused { refusal: Refusal::NoFootage, detail: String::new() };
         assert!(next(&pull(PullState::Received), &refused).is_none());
         assert_eq!(next(&pull(PullState::Approved), &refused).unwrap().refusal, Some(Refusal::NoFootage));
+    }
+
+    #[test]
+    fn an_order_said_twice_does_not_end_the_pull_it_began() {
+        let refused = |refusal| Event::Refused { refusal, detail: String::new() };
+        assert!(next(&pull(PullState::Pulling), &refused(Refusal::AlreadySpent)).is_none());
+        assert_eq!(next(&pull(PullState::Approved), &refused(Refusal::AlreadySpent)).unwrap().to, PullState::Pulling);
+        assert!(next(&pull(PullState::Approved), &refused(Refusal::WrongSession)).is_none());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use farwatch_hub::policy;
 use farwatch_hub::store::changes::{self, Kind};
 use farwatch_hub::store::{self};
 use farwatch_shared::id::AgentId;
+use farwatch_shared::time::WallMs;
 use serde_json::json;
 
 use crate::open::{answer, open};
@@ -41,8 +42,11 @@ async fn list(dir: &Path, json: bool) -> anyhow::Result<()> {
     let mut lines = vec![format!("{:36}  {:20}  {:16}  {:8}  last seen", "agent", "site", "host", "presence")];
     for a in store::agents::all(&mut c).await? {
         let site = sites.iter().find(|s| s.site == a.site).map_or("", |s| s.name.as_str());
-        let presence =
-            if a.revoked_ms.is_some() { "revoked" } else { presence::decide(a.presence, a.last_seen_ms, now).as_str() };
+        let presence = if a.revoked_ms.is_some() {
+            "revoked"
+        } else {
+            presence::decide(a.presence, a.last_seen_ms, WallMs(0), now).as_str()
+        };
         let cert = store::certificates::newest(&mut c, a.agent).await?;
         let seen = if a.last_seen_ms.0 == 0 { "never".to_owned() } else { a.last_seen_ms.to_string() };
         lines.push(format!("{:36}  {site:20.20}  {:16.16}  {presence:8}  {seen}", a.agent.to_string(), a.hostname));

@@ -56,7 +56,7 @@ pub async fn all(c: &mut Conn) -> Result<Vec<DesiredRow>> {
     sqlx::query(sql(&[COLUMNS])).fetch_all(c).await?.iter().map(row).collect()
 }
 
-/// Desired states not yet published in their agent's present session.
+/// Desired states that are not reported and not yet published in their agent's present session.
 ///
 /// # Errors
 /// When the database fails.
@@ -64,7 +64,8 @@ pub async fn undelivered(c: &mut Conn) -> Result<Vec<DesiredRow>> {
     sqlx::query(sql(&[
         COLUMNS,
         " JOIN agent ON agent.agent_id = desired.agent_id WHERE agent.presence = 'online' \
-          AND agent.revoked_ms IS NULL AND published_session <> agent.session LIMIT 500",
+          AND agent.revoked_ms IS NULL AND published_session <> agent.session AND NOT EXISTS (SELECT 1 FROM reported \
+          WHERE reported.agent_id = desired.agent_id AND reported.digest = desired.payload_digest) LIMIT 500",
     ]))
     .fetch_all(c)
     .await?

@@ -169,14 +169,15 @@ pub async fn open(c: &mut Conn) -> Result<Vec<PullRow>> {
     .collect()
 }
 
-/// Open pulls whose order was not yet published in their agent's present session.
+/// Pulls the agent has not taken yet, whose order was not published in its present session. Once taken, an agent goes on by
+/// itself over any number of sessions.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn unordered(c: &mut Conn) -> Result<Vec<PullRow>> {
     sqlx::query(sql(&[
         COLUMNS,
-        " JOIN agent ON agent.agent_id = pull.agent_id WHERE pull.state IN ('approved', 'pulling') \
+        " JOIN agent ON agent.agent_id = pull.agent_id WHERE pull.state = 'approved' \
           AND agent.presence = 'online' AND agent.revoked_ms IS NULL AND ordered_session <> agent.session \
           ORDER BY created_ms LIMIT 500",
     ]))
