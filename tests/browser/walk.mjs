@@ -2,7 +2,7 @@
 //
 // Belongs here: the way through the pages, and what each must show. Does not: starting a hub (`house.mjs`).
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { faint, listen, overflow } from "./faults.mjs";
 
@@ -26,9 +26,21 @@ export async function open(browser, { language, theme, width, cookies = [] }) {
     },
     [language, theme],
   );
+  if (process.env.PAGE_DIST) await serve(context, process.env.PAGE_DIST);
   const page = await context.newPage();
   page.setDefaultTimeout(15_000);
   return { context, page, found: listen(page), name: `${language}-${theme}-${width}` };
+}
+
+/** Shows a build of the page that lies in a folder instead of the one inside the hub, for who works on the page. */
+async function serve(context, folder) {
+  await context.route(
+    (url) => !url.pathname.startsWith("/api/"),
+    (route) => {
+      const file = join(folder, new URL(route.request().url()).pathname);
+      return route.fulfill({ path: existsSync(file) && statSync(file).isFile() ? file : join(folder, "index.html") });
+    },
+  );
 }
 
 export async function signIn(page, base, { name, password }) {

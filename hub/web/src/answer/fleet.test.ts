@@ -68,6 +68,13 @@ test("a camera switched off is neither good nor bad", () => {
   expect(cameraLevel(camera("c", "a", { recording: "off", state: "disabled" }))).toBe("off");
 });
 
+test("a ring that is full on purpose calls nobody, a disk without room does", () => {
+  const disk = (disk_free: number) =>
+    needsOf(fleet([agent("a", { disk_free, disk_total: 2e12 })], [camera("c", "a")]), now);
+  expect(disk(512 * 1024 * 1024)).toEqual([]);
+  expect(disk(9_000_000)).toMatchObject([{ is: "disk", level: "late" }]);
+});
+
 test("a revoked box calls nobody any more", () => {
   expect(needsOf(fleet([agent("a", { presence: "offline", revoked_ms: 1 })], []), now)).toEqual([]);
 });

@@ -23,8 +23,11 @@ export type Need = {
 /** States in which footage is being lost now. */
 const losing: ReadonlySet<CameraState> = new Set(["stalled", "unreachable", "auth_failed", "unsupported"]);
 
-/** Free space below this share of the disk needs a person. */
-const scarce = 0.03;
+/**
+ * A full ring keeps 512 MiB free on purpose. Less than half of that means that nothing more may be deleted: the rest is
+ * under its floor or held.
+ */
+const scarce = 256 * 1024 * 1024;
 
 /** A camera may start for this long before anybody is called. */
 const patience_ms = 30_000;
@@ -81,8 +84,8 @@ function agentNeeds(site: Site, agent: AgentSummary): Need[] {
   if (agent.drift === "refused") {
     needs.push({ ...base, key: `drift ${agent.id}`, level: "late", is: "drift", since_ms: null, cost: 0.3 });
   }
-  const [free, total] = [agent.disk_free, agent.disk_total];
-  if (free != null && total != null && total > 0 && free / total < scarce) {
+  const free = agent.disk_free;
+  if (free != null && free < scarce) {
     needs.push({ ...base, key: `disk ${agent.id}`, level: "late", is: "disk", free, since_ms: null, cost: 0.6 });
   }
   if (!site.cameras.some((c) => c.agent === agent.id)) {

@@ -262,7 +262,7 @@ export const en = {
     agentStopped: "box stopped in good order",
     agentStoppedWhy: (last: string) => `it said that it stops; its recorder may go on · last heard ${last}`,
     disk: (free: string) => `disk nearly full, ${free} free`,
-    diskWhy: "the oldest footage goes first; footage under its retention floor is never deleted silently",
+    diskWhy: "nothing more may be deleted: what is left is held or younger than its retention floor",
     noCamera: "box without a camera",
     noCameraWhy: "add the cameras it should record",
     lost: (length: string) => `${length} lost, counting`,

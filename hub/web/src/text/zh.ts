@@ -232,7 +232,7 @@ export const zh: Text = {
     agentStopped: "边缘盒已正常停止",
     agentStoppedWhy: (last) => `它已说明停止；录像程序可能仍在运行 · 最后消息 ${last}`,
     disk: (free) => `磁盘将满，剩余 ${free}`,
-    diskWhy: "先删除最旧的录像；未满最短保存期的录像绝不会悄悄删除",
+    diskWhy: "已没有可以删除的录像：剩余的都在延长保存或未满最短保存期",
     noCamera: "边缘盒还没有摄像机",
     noCameraWhy: "请添加它应录制的摄像机",
     lost: (length) => `已丢失 ${length}，仍在增加`,
