@@ -194,7 +194,8 @@ fn start_parts(
     tasks.spawn(base.security.clone().keep(stop.clone()));
     tasks.spawn(crate::outbox::send(base.outbox.clone(), uplink.clone(), base.clock.clone(), stop.clone()));
     tasks.spawn(route::apply_desired(intake, desired, base.security.clone(), stop.clone()));
-    let routes = Routes { desired: desired_in, orders: orders_in, outbox: base.outbox.clone(), security: base.security.clone() };
+    let routes =
+        Routes { desired: desired_in, orders: orders_in, outbox: base.outbox.clone(), security: base.security.clone() };
     tasks.spawn(route(down, routes, stop.clone()));
     tasks.spawn(report(uplink.clone(), applied.clone(), recorder, base.clock.clone(), stop.clone()));
     tasks.spawn(say_changes(uplink.clone(), sources.clone(), stop.clone()));

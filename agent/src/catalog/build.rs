@@ -155,7 +155,8 @@ fn files_of(vault: &Vault, stream: StreamKey) -> Result<Vec<File>, VaultError> {
     for run in vault.runs(stream.camera, stream.stream)? {
         let found = vault.segments(stream.camera, stream.stream, run)?;
         let last = found.len().saturating_sub(1);
-        let of_run = found.iter().enumerate().map(|(n, f)| File { run, sequence: f.segment.sequence, newest: n == last });
+        let of_run =
+            found.iter().enumerate().map(|(n, f)| File { run, sequence: f.segment.sequence, newest: n == last });
         files.extend(of_run);
     }
     files.sort_unstable();

@@ -30,8 +30,14 @@ const CATALOG_TRIES: u32 = 240;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Carried {
     Done,
-    Refused { refusal: Refusal, detail: String },
-    Failed { refusal: Refusal, detail: String },
+    Refused {
+        refusal: Refusal,
+        detail: String,
+    },
+    Failed {
+        refusal: Refusal,
+        detail: String,
+    },
     /// The agent stops; the next start goes on.
     Stopped,
 }

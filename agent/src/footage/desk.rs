@@ -10,9 +10,7 @@ use farwatch_shared::seal::Signed;
 use farwatch_shared::size::ByteSize;
 use farwatch_shared::time::{Clock, Span, WallMs};
 use farwatch_shared::topic::Up;
-use farwatch_shared::wire::latest::{
-    AccessFact, AccessOutcome, Order, OrderBody, OrderResult, OrderState, PullOrder,
-};
+use farwatch_shared::wire::latest::{AccessFact, AccessOutcome, Order, OrderBody, OrderResult, OrderState, PullOrder};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -220,7 +218,8 @@ impl Desk {
         let OrderBody::Pull(pull) = &order.body;
         if let Err(error) = save(&self.config.home, &OpenPull { order: order.clone() }) {
             warn!(order = %id, %error, "an order cannot be kept");
-            return self.tell(id, OrderState::Refused { refusal: Refusal::DiskFull, detail: Refusal::DiskFull.to_string() });
+            return self
+                .tell(id, OrderState::Refused { refusal: Refusal::DiskFull, detail: Refusal::DiskFull.to_string() });
         }
         let written: Result<(), LogError> = async {
             self.config.ledger.append(access(id, pull, AccessOutcome::Granted)).await?;

@@ -50,9 +50,8 @@ pub fn select(contents: &Contents, range: Span) -> Option<Selection> {
 pub fn describe(contents: &Contents, selection: Selection, digest: Option<Digest>) -> ManifestSegment {
     let ident = &contents.ident;
     let last = contents.pieces.iter().rev().find_map(|p| p.fragment);
-    let end_ms = last.map_or(selection.sent.end_ms, |f| {
-        begins(contents, f.video.decode_time.saturating_add(f.video.duration))
-    });
+    let end_ms =
+        last.map_or(selection.sent.end_ms, |f| begins(contents, f.video.decode_time.saturating_add(f.video.duration)));
     let index = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     ManifestSegment {
         segment: ident.segment(),
@@ -161,7 +160,11 @@ mod tests {
     fn what_is_sent_begins_with_a_keyframe_and_covers_the_range() {
         let file = contents(50);
         let chosen = select(&file, range(2_500, 4_100)).unwrap();
-        assert_eq!((chosen.first, chosen.last), (11, 21), "from the keyframe at 2.0 s to the fragment that ends at 4.2 s");
+        assert_eq!(
+            (chosen.first, chosen.last),
+            (11, 21),
+            "from the keyframe at 2.0 s to the fragment that ends at 4.2 s"
+        );
         assert_eq!(chosen.sent, range(2_000, 4_200));
         assert_eq!(select(&file, range(-5_000, 100)).unwrap().sent, range(0, 200));
         assert_eq!(select(&file, range(-5_000, 0)), None);

@@ -75,10 +75,9 @@ pub fn take(samplers: &mut Samplers, config: &HealthConfig) -> HealthSample {
             plan: recorder.plan,
             sync_bound_ms: recorder.sync_bound_ms,
         },
-        outbox: outbox.map_or(
-            OutboxHealth { waiting: 0, bytes: ByteSize(0), oldest_ms: None, dropped: 0 },
-            |o| OutboxHealth { waiting: o.waiting, bytes: o.bytes, oldest_ms: o.oldest_ms, dropped: o.dropped },
-        ),
+        outbox: outbox.map_or(OutboxHealth { waiting: 0, bytes: ByteSize(0), oldest_ms: None, dropped: 0 }, |o| {
+            OutboxHealth { waiting: o.waiting, bytes: o.bytes, oldest_ms: o.oldest_ms, dropped: o.dropped }
+        }),
         cameras: camera_states(&config.sources),
     }
 }

@@ -9,9 +9,7 @@ use farwatch_shared::refusal::Refusal;
 use farwatch_shared::seal::{Signed, Verified};
 use farwatch_shared::size::ByteSize;
 use farwatch_shared::time::{Clock, Span};
-use farwatch_shared::wire::latest::{
-    Desired, DesiredHold, HoldFact, HubAddress, PartName, Problem, RefusedDesired,
-};
+use farwatch_shared::wire::latest::{Desired, DesiredHold, HoldFact, HubAddress, PartName, Problem, RefusedDesired};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
@@ -79,7 +77,10 @@ impl Intake {
         let Some(kept) = load(&self.with.home, &identity.hub.document_key) else { return };
         let standing = self.standing();
         if standing.digest != Some(kept.digest()) {
-            warn!(generation = kept.document.generation, "the stored desired state is not the accepted one; waiting for the hub");
+            warn!(
+                generation = kept.document.generation,
+                "the stored desired state is not the accepted one; waiting for the hub"
+            );
             return;
         }
         self.with.trusted.saw_document(kept.document.issued_at_ms);
@@ -140,7 +141,8 @@ impl Intake {
         let generation = Some(document.generation);
         let bytes = self.collect(&document).await.map_err(|r| (r, generation))?;
         let parts = read_parts(&bytes).map_err(|r| (r, generation))?;
-        let is_kept = load(&self.with.home, &identity.hub.document_key).is_some_and(|k| k.digest() == Digest::of(document.bytes()));
+        let is_kept = load(&self.with.home, &identity.hub.document_key)
+            .is_some_and(|k| k.digest() == Digest::of(document.bytes()));
         if !is_kept {
             save(&self.with.home, signed, &bytes).map_err(|_| (Refusal::DiskFull, generation))?;
         }

@@ -96,7 +96,8 @@ impl Keeper {
         match self.connect().await {
             Some(socket) => {
                 self.serve(socket).await;
-                self.view.send_modify(|view| *view = RecorderView { streams: BTreeMap::new(), ..RecorderView::default() });
+                self.view
+                    .send_modify(|view| *view = RecorderView { streams: BTreeMap::new(), ..RecorderView::default() });
             }
             None if self.config.mode == RecorderMode::Child => self.start().await,
             None => tokio::time::sleep(Duration::from_millis(500)).await,

@@ -113,8 +113,7 @@ pub async fn keep_identity(renewing: Renewing, stop: CancellationToken) {
 }
 
 async fn renew(renewing: &Renewing, identity: &Identity) -> anyhow::Result<()> {
-    let renewal =
-        Renewal { home: &renewing.home, identity, time: &renewing.trusted, hosts: hosts(identity) };
+    let renewal = Renewal { home: &renewing.home, identity, time: &renewing.trusted, hosts: hosts(identity) };
     let renewed = renewal.run().await?;
     take_into_use(renewing, renewed)?;
     Ok(())

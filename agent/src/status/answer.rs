@@ -139,7 +139,7 @@ fn recorder_on_disk(dir: &Path) -> RecorderStatus {
     let Some(current) = current.and_then(|bytes| serde_json::from_slice::<Current>(&bytes).ok()) else {
         return RecorderStatus::default();
     };
-    let answers = current.boot_id == boot_id()
-        && std::os::unix::net::UnixStream::connect(dir.join(&current.socket)).is_ok();
+    let answers =
+        current.boot_id == boot_id() && std::os::unix::net::UnixStream::connect(dir.join(&current.socket)).is_ok();
     RecorderStatus { running: answers, pid: answers.then_some(current.pid), sync_bound_ms: None }
 }

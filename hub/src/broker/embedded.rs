@@ -154,6 +154,7 @@ fn open(
         .map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let server = MqttServer::new(context.clone()).listener_by_id(listener, number).build();
+    #[expect(clippy::disallowed_methods, reason = "the door owns it and aborts it when it is shut")]
     let task = tokio::spawn(async move {
         if let Err(e) = server.run().await {
             warn!(error = %e, "the broker stopped accepting");

@@ -19,12 +19,15 @@ const CACHE_NS: i64 = 2_000_000_000;
 /// Verdicts kept; above that all are asked anew.
 const CACHE: usize = 50_000;
 
+/// By agent and serial: when it was asked, and what was said.
+type Verdicts = HashMap<(AgentId, String), (BootNs, Option<Refusal>)>;
+
 /// The handle; cheap to clone.
 #[derive(Clone)]
 pub struct Gate {
     db: Db,
     clock: Clock,
-    verdicts: Arc<Mutex<HashMap<(AgentId, String), (BootNs, Option<Refusal>)>>>,
+    verdicts: Arc<Mutex<Verdicts>>,
     cut: broadcast::Sender<AgentId>,
 }
 
@@ -55,7 +58,7 @@ impl Gate {
         Ok(verdict.map_or(Ok(()), Err))
     }
 
-    fn verdicts(&self) -> std::sync::MutexGuard<'_, HashMap<(AgentId, String), (BootNs, Option<Refusal>)>> {
+    fn verdicts(&self) -> std::sync::MutexGuard<'_, Verdicts> {
         self.verdicts.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 

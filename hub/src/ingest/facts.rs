@@ -366,7 +366,7 @@ mod tests {
         let anew = take(&db, agent, batch(second, &[gap(1, 2, camera), gap(2, 3, camera)])).await;
         assert_eq!((anew.new, anew.duplicates, anew.through), (1, 1, 2));
         let range = Span::new(WallMs(0), WallMs(1000)).unwrap();
-        let gaps = store::timeline::gaps(&mut *db.read().await.unwrap(), camera, StreamName::Main, range, None)
+        let gaps = store::timeline::gaps(&mut db.read().await.unwrap(), camera, StreamName::Main, range, None)
             .await
             .unwrap()
             .rows;
@@ -382,7 +382,7 @@ mod tests {
         assert_eq!((jumped.lost, jumped.through), (3, 5));
         let late = take(&db, agent, batch(epoch, &[gap(3, 3, camera)])).await;
         assert_eq!((late.new, late.duplicates, late.through), (1, 0, 5));
-        let holes = store::facts::holes(&mut *db.read().await.unwrap(), agent).await.unwrap();
+        let holes = store::facts::holes(&mut db.read().await.unwrap(), agent).await.unwrap();
         let mut ranges: Vec<_> = holes.iter().map(|h| (h.first, h.last)).collect();
         ranges.sort_unstable();
         assert_eq!(ranges, [(2, 2), (4, 4)]);
@@ -400,7 +400,7 @@ mod tests {
         let facts = [gap(1, 1, camera), strange.to_owned(), other, reversed, gap(5, 5, camera)];
         let stored = take(&db, agent, batch(epoch, &facts)).await;
         assert_eq!((stored.new, stored.quarantined, stored.through, stored.lost), (2, 3, 5, 0));
-        assert_eq!(store::quarantine::count(&mut *db.read().await.unwrap(), agent).await.unwrap(), 3);
+        assert_eq!(store::quarantine::count(&mut db.read().await.unwrap(), agent).await.unwrap(), 3);
     }
 
     #[test]

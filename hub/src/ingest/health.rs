@@ -137,7 +137,7 @@ mod tests {
         buffer.flush(&db, WallMs(start + 400_000), false).await.unwrap();
         let read = |from, to| {
             let db = db.clone();
-            async move { health::between(&mut *db.read().await.unwrap(), agent, WallMs(from), WallMs(to)).await.unwrap() }
+            async move { health::between(&mut db.read().await.unwrap(), agent, WallMs(from), WallMs(to)).await.unwrap() }
         };
         assert_eq!(read(0, i64::MAX).await.len(), 10);
         // The rest at an orderly stop, and a late one joins the chunk that is there.

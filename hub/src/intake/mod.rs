@@ -69,7 +69,6 @@ impl std::ops::Deref for Desk {
 }
 
 /// The routes of the agents' door. Requests carry [`Remote`].
-#[must_use]
 pub fn router(intake: Intake) -> Router {
     let desk = Desk { intake, tries: Tries::default(), turns: pulls::Turns::default() };
     let open = Router::new()

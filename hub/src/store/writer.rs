@@ -28,7 +28,7 @@ pub struct Done {
     /// Whether its statements stay.
     keep: bool,
     /// Called with the fate of the commit; sends the reply.
-    reply: Box<dyn FnOnce(Result<(), String>) + Send>,
+    reply: Reply,
 }
 
 /// The handle to the writer task.
@@ -37,6 +37,9 @@ pub struct Writes {
     queue: mpsc::Sender<BoxWork>,
     counts: Arc<Counts>,
 }
+
+/// Tells who asked what became of the group's commit.
+type Reply = Box<dyn FnOnce(Result<(), String>) + Send>;
 
 /// What the writer has done since it started.
 #[derive(Default)]
@@ -59,6 +62,7 @@ impl Writes {
     pub(super) fn start(conn: Conn, clock: Clock) -> Self {
         let (queue, rx) = mpsc::channel(QUEUE);
         let counts = Arc::<Counts>::default();
+        #[expect(clippy::disallowed_methods, reason = "ends with the last handle, after every write handed in before")]
         tokio::spawn(serve(conn, rx, clock, counts.clone()));
         Self { queue, counts }
     }
@@ -119,7 +123,7 @@ async fn group(
     conn: &mut Conn,
     first: BoxWork,
     queue: &mut mpsc::Receiver<BoxWork>,
-    replies: &mut Vec<Box<dyn FnOnce(Result<(), String>) + Send>>,
+    replies: &mut Vec<Reply>,
     clock: &Clock,
 ) -> Result<()> {
     // IMMEDIATE: the command line may be writing too; waiting for the lock must happen here, not in the middle.
@@ -179,7 +183,7 @@ mod tests {
         }
         let results = futures::future::join_all(all).await;
         assert_eq!(results.iter().filter(|r| r.is_ok()).count(), 30);
-        let rows = sites::all(&mut *db.read().await.unwrap()).await.unwrap();
+        let rows = sites::all(&mut db.read().await.unwrap()).await.unwrap();
         assert_eq!(rows.len(), 30);
         assert!(rows.iter().all(|r| !r.name.ends_with(" 0") && r.name != "site 4"));
     }
@@ -197,6 +201,6 @@ mod tests {
             one.unwrap();
             two.unwrap();
         }
-        assert_eq!(sites::all(&mut *db.read().await.unwrap()).await.unwrap().len(), 40);
+        assert_eq!(sites::all(&mut db.read().await.unwrap()).await.unwrap().len(), 40);
     }
 }
