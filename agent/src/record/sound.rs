@@ -113,7 +113,7 @@ impl Sound {
 
     fn by_ntp(&self, began: Option<u64>) -> Option<i64> {
         let (ticks, ntp) = self.report?;
-        let off = (i128::from(began?) - i128::from(ntp)) * i128::from(self.rate) >> 32;
+        let off = ((i128::from(began?) - i128::from(ntp)) * i128::from(self.rate)) >> 32;
         Some(ticks + i64::try_from(off).ok()?)
     }
 }

@@ -38,6 +38,8 @@ use crate::vault::Vault;
 
 /// How often the streams' states are looked at.
 const LOOK: Duration = Duration::from_millis(500);
+/// A recorder without cameras says at least this often that it lives.
+const LIFE_NS: i64 = 10_000_000_000;
 /// Plans that wait while one is brought into force.
 const DOWNS: usize = 4;
 
@@ -142,9 +144,12 @@ async fn record(home: &Home, clock: Clock) -> anyhow::Result<()> {
     tracing::info!(recorder = %id, plan = plan.number, streams = wishes(&plan).len(), "recorder started");
 
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    // Whoever started the recorder may go; it stays.
+    let _hangup = signal(SignalKind::hangup())?;
     let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut said = Said::default();
+    let mut sign_of_life = clock.boot();
     loop {
         tokio::select! {
             biased;
@@ -173,6 +178,10 @@ async fn record(home: &Home, clock: Clock) -> anyhow::Result<()> {
             _ = look.tick() => {
                 for status in said.due(&standings.all(), |key| board.of(key), clocks::now(&clock)) {
                     wakeups.say(&Up::Camera(status));
+                }
+                if clock.boot().since(sign_of_life) >= LIFE_NS {
+                    sign_of_life = clock.boot();
+                    wakeups.say(&Up::Sync { bound_ms: syncer.bound_ms() });
                 }
                 if writing.is_finished() {
                     break;
@@ -206,7 +215,7 @@ fn settings(plan: &Plan) -> Settings {
 fn memory() -> ByteSize {
     let info = rustix::system::sysinfo();
     let unit = u64::from(info.mem_unit).max(1);
-    let total = u64::try_from(info.totalram).unwrap_or(0).saturating_mul(unit);
+    let total = info.totalram.saturating_mul(unit);
     if total == 0 { ByteSize::mib(512) } else { ByteSize(total) }
 }
 
