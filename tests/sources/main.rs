@@ -46,7 +46,7 @@ async fn gst(target: &Target) -> (Opening, GstSource) {
 }
 
 async fn rtsp(target: &Target) -> (Opening, RtspSource) {
-    RtspSource::open(target, Clock::real()).await.expect("a session through retina")
+    RtspSource::open(target, &launch(), Clock::real()).await.expect("a session through retina")
 }
 
 /// What came of one session.
@@ -117,7 +117,8 @@ async fn both_sources_give_the_same_bytes_at_the_same_times() {
             (said + i128::from(heard.pictures[0].0 - ticks), heard.pictures[0].1.clone())
         };
         let ((a, first_a), (b, first_b)) = (moment(&one), moment(&other));
-        let at = |heard: &Heard, data: &[u8]| heard.pictures.iter().find(|p| p.1 == data).map(|p| p.0 - heard.pictures[0].0);
+        let at =
+            |heard: &Heard, data: &[u8]| heard.pictures.iter().find(|p| p.1 == data).map(|p| p.0 - heard.pictures[0].0);
         let apart = at(&one, &first_b).map(i128::from).or_else(|| at(&other, &first_a).map(|d| -i128::from(d)));
         let error = a + apart.expect("a picture in common") - b;
         assert!(error.abs() <= 1, "{mount}: the clocks are {error} ticks apart");
