@@ -82,7 +82,7 @@ function Known({ agent }: { agent: AgentDetail }) {
               now={now}
               strip={(camera) => (
                 <DayStrip
-                  cameras={[camera.id]}
+                  cameras={[camera]}
                   zone={zone}
                   label={text.fleet.stripLabel(camera.name)}
                   now={now}

@@ -54,9 +54,16 @@ function Known({ camera: detail }: { camera: CameraDetail }) {
   const day = chosenDay ?? today;
   const dayEnd = dayStart(day, zone, 1);
   const timeline = useTimeline(camera.id, day, dayEnd, day === today);
-  const lane = timeline.data ?? noLane;
+  const lane = useMemo(
+    () => ({ ...(timeline.data ?? noLane), oldest_ms: camera.oldest_ms }),
+    [timeline.data, camera.oldest_ms],
+  );
   const calendarDays = useMemo(() => lastDays(today, zone, days), [today, zone]);
   const month = useTimeline(camera.id, calendarDays[0] ?? day, dayStart(today, zone, 1), true);
+  const kept = useMemo(
+    () => ({ ...(month.data ?? noLane), oldest_ms: camera.oldest_ms }),
+    [month.data, camera.oldest_ms],
+  );
   const pulls = usePulls(camera.id);
 
   const [range, setRange] = useState<Range | null>(null);
@@ -118,7 +125,7 @@ function Known({ camera: detail }: { camera: CameraDetail }) {
 
   const answer = cameraAnswer(camera, agent?.presence ?? null, now, text, language);
   const sum = account(lane, day, dayEnd, now);
-  const whole = account(month.data ?? noLane, Math.max(calendarDays[0] ?? day, camera.oldest_ms ?? now), now, now);
+  const whole = account(kept, Math.max(calendarDays[0] ?? day, camera.oldest_ms ?? now), now, now);
   const focus = range ? (range.start + range.end) / 2 : cursor;
   const reach = range ? Math.max(600_000, (range.end - range.start) * 1.5) : 600_000;
   const near = focus !== null ? { from: Math.max(day, focus - reach), to: Math.min(dayEnd, focus + reach) } : null;
@@ -291,14 +298,7 @@ function Known({ camera: detail }: { camera: CameraDetail }) {
           )}
           <h2>{t.calendar}</h2>
           <div className="card pad">
-            <Calendar
-              lane={month.data ?? noLane}
-              days={calendarDays}
-              now={now}
-              zone={zone}
-              chosen={day}
-              onDay={goDay}
-            />
+            <Calendar lane={kept} days={calendarDays} now={now} zone={zone} chosen={day} onDay={goDay} />
             <p className="s mute calendar-sum">
               {whole.missing + whole.unknown < 1_000
                 ? t.calendarNone(days)

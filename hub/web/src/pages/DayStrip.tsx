@@ -1,11 +1,12 @@
 // The last 24 hours of some cameras as one strip, fetched once it is in sight.
 import { useEffect, useRef, useState } from "react";
 import { useTimelines } from "../api/reads";
+import type { CameraSummary } from "../api/types";
 import { noLane } from "../strip/model";
 import { Strip } from "../strip/Strip";
 
 interface Props {
-  cameras: string[];
+  cameras: readonly Pick<CameraSummary, "id" | "oldest_ms">[];
   zone: string;
   label: string;
   now: number;
@@ -38,8 +39,12 @@ function Fetched({ cameras, zone, label, now, height }: Props) {
   // The bounds move every quarter of an hour, so that the same question is asked again and answered from the cache.
   const to = Math.ceil(now / quarter) * quarter;
   const from = to - day;
-  const asked = useTimelines(cameras, from, to);
-  const lanes = asked.map((a) => a.data ?? noLane);
+  const asked = useTimelines(
+    cameras.map((c) => c.id),
+    from,
+    to,
+  );
+  const lanes = asked.map((a, i) => ({ ...(a.data ?? noLane), oldest_ms: cameras[i]?.oldest_ms }));
   if (asked.some((a) => a.isPending)) return <span className="bone" style={{ height, display: "block" }} />;
   return <Strip lanes={lanes} from={from} to={to} now={now} zone={zone} label={label} height={height} quiet />;
 }

@@ -116,9 +116,7 @@ function NeedItem({ need, now }: { need: Need; now: number }) {
   const zone = useZone(need.site.time_zone);
   const words = useNeedWords(need, now, zone);
   const [, go] = useLocation();
-  const seen = need.camera
-    ? [need.camera.id]
-    : need.site.cameras.filter((c) => c.agent === need.agent?.id).map((c) => c.id);
+  const seen = need.camera ? [need.camera] : need.site.cameras.filter((c) => c.agent === need.agent?.id);
   return (
     <li className={`need ${need.level}`}>
       <span className="need-shape">
@@ -154,13 +152,7 @@ function Cell({ site, level, now }: { site: Site; level: Level; now: number }) {
         <span className="ellipsis">{site.name}</span>
       </span>
       <span className="s faint">{text.fleet.cams(site.cameras.length)}</span>
-      <DayStrip
-        cameras={site.cameras.map((c) => c.id)}
-        zone={zone}
-        label={text.fleet.stripLabel(site.name)}
-        now={now}
-        height={10}
-      />
+      <DayStrip cameras={site.cameras} zone={zone} label={text.fleet.stripLabel(site.name)} now={now} height={10} />
     </Link>
   );
 }

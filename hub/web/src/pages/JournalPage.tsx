@@ -88,7 +88,7 @@ export default function JournalPage() {
                     </State>
                   </td>
                   <td className="s mute break">
-                    {Object.entries(entry.detail).map(([key, value]) => (
+                    {flat(entry.detail).map(([key, value]) => (
                       <Fragment key={key}>
                         <span className="faint">{key}</span> {detail(key, value, language)}{" "}
                       </Fragment>
@@ -113,10 +113,30 @@ export default function JournalPage() {
   );
 }
 
-/** Times in a detail are said as times. */
-function detail(key: string, value: string | number, language: Language): string {
+/** A detail's names and values; a fact that rides along whole is laid open. */
+function flat(value: Record<string, unknown>, above = ""): [string, unknown][] {
+  return Object.entries(value).flatMap(([key, inner]): [string, unknown][] => {
+    const opened = typeof inner === "string" && inner.startsWith("{") ? parsed(inner) : inner;
+    if (opened && typeof opened === "object" && !Array.isArray(opened)) {
+      return flat(opened as Record<string, unknown>, key === "fact" ? above : `${above}${key}.`);
+    }
+    return [[`${above}${key}`, opened]];
+  });
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Times in a detail are said as times, ids by their beginning. */
+function detail(key: string, value: unknown, language: Language): string {
   if (key.endsWith("_ms") && typeof value === "number" && value > 1e12) return stamp(value, "UTC", language);
-  return String(value);
+  if (typeof value === "string" && /^[0-9a-f]{8}-[0-9a-f-]{27}$/.test(value)) return `${value.slice(0, 13)}…`;
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
 function known(fleet: Fleet | undefined, id: string): { name: string; path: string } | null {

@@ -68,13 +68,7 @@ function Known({ fleet, site }: { fleet: Fleet; site: Site }) {
           agentName={(agent) => site.agents.find((a) => a.id === agent)?.name ?? null}
           now={now}
           strip={(camera) => (
-            <DayStrip
-              cameras={[camera.id]}
-              zone={zone}
-              label={text.fleet.stripLabel(camera.name)}
-              now={now}
-              height={16}
-            />
+            <DayStrip cameras={[camera]} zone={zone} label={text.fleet.stripLabel(camera.name)} now={now} height={16} />
           )}
         />
       )}

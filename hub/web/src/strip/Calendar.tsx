@@ -26,6 +26,7 @@ export function Calendar({ lane, days, now, zone, chosen, onDay }: Props) {
           spans: lane.spans.filter((s) => s.start_ms < end && s.end_ms > start),
           gaps: lane.gaps.filter((g) => g.start_ms < end && g.end_ms > start),
           holds: lane.holds.filter((h) => h.start_ms < end && h.end_ms > start),
+          oldest_ms: lane.oldest_ms,
           open_from_ms: lane.open_from_ms != null && lane.open_from_ms < end && now > start ? lane.open_from_ms : null,
         };
         return { start, end, cut };

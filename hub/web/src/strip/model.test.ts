@@ -52,6 +52,13 @@ test("one camera's gap among twelve does not wipe out the others", () => {
   expect(r.gap[22]).toBe(1);
 });
 
+test("what is older than the oldest footage is not expected, and so not unaccounted for", () => {
+  const young: Lane = { ...lane, spans: [span(30, 40)], gaps: [], oldest_ms: 30 * min };
+  expect(pointAt(young, 5 * min, now)).toEqual({ is: "before", oldest: 30 * min });
+  expect(account(young, 0, 60 * min, now)).toMatchObject({ kept: 15 * min, unknown: 0 });
+  expect(raster([young], 0, 60 * min, 60, now).future[5]).toBe(1);
+});
+
 test("time still to come is marked", () => {
   const r = raster([lane], 0, 60 * min, 60, now);
   expect(r.future[44]).toBe(0);

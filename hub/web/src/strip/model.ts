@@ -31,6 +31,8 @@ export interface Lane {
   /** Footage on the box that is not listed yet, the file still open: from, and until when that is known. */
   open_from_ms?: number | null;
   open_until_ms?: number | null;
+  /** Start of the oldest footage: what lies before is not kept, and nobody expects it to be. */
+  oldest_ms?: number | null;
 }
 
 export const noLane: Lane = { spans: [], gaps: [], holds: [] };
@@ -40,6 +42,7 @@ export type Point =
   | { is: "open"; start: number }
   | { is: "gap"; start: number; end: number; cause: GapCause; detail: string | null }
   | { is: "future" }
+  | { is: "before"; oldest: number }
   | { is: "unknown"; start: number; end: number };
 
 /** Spans this close belong together: a keyframe's breath between two files is not a hole. */
@@ -72,6 +75,7 @@ export function pointAt(lane: Lane, at: number, now: number, slack = 0): Point {
   if (at > now) return { is: "future" };
   if (lane.open_from_ms != null && at >= lane.open_from_ms - touching && at < openEnd(lane, now))
     return { is: "open", start: lane.open_from_ms };
+  if (lane.oldest_ms != null && at < lane.oldest_ms) return { is: "before", oldest: lane.oldest_ms };
   return { is: "unknown", ...holeAround(lane, at, now) };
 }
 
@@ -103,7 +107,7 @@ function bitsAt(span: StripSpan, at: number): number | null {
 }
 
 export interface Raster {
-  /** Per pixel: how many lanes are kept (a segment being written counts), missing, held, unsure; 1 = still to come. */
+  /** Per pixel: how many lanes are kept (a segment being written counts), missing, held, unsure; 1 = nothing is expected there: still to come, or older than what is kept. */
   kept: Uint16Array;
   gap: Uint16Array;
   held: Uint8Array;
@@ -170,6 +174,10 @@ export function raster(
     }
   }
   for (let x = Math.max(0, Math.ceil(px(now))); x < w; x++) out.future[x] = 1;
+  if (lanes.length > 0 && lanes.every((lane) => lane.oldest_ms != null)) {
+    const oldest = Math.min(...lanes.map((lane) => lane.oldest_ms ?? now));
+    for (let x = 0; x < Math.min(w, Math.floor(px(oldest))); x++) out.future[x] = 1;
+  }
   out.bars = heights(rates);
   return out;
 }
@@ -227,7 +235,9 @@ export function account(lane: Lane, from: number, to: number, now: number): Acco
   const kept = covered([...lane.spans, ...open], from, end);
   const missing = covered(gaps, from, end);
   const both = covered([...lane.spans, ...open, ...gaps], from, end);
-  const unknown = Math.max(0, end - from - both);
+  const before = lane.oldest_ms != null ? Math.max(0, Math.min(end, lane.oldest_ms) - from) : 0;
+  const early = before > 0 ? covered([...lane.spans, ...gaps], from, from + before) : 0;
+  const unknown = Math.max(0, end - from - both - (before - early));
   return { kept, missing, unknown: unknown > touching ? unknown : 0, gaps: gaps.length };
 }
 

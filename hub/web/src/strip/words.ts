@@ -44,6 +44,8 @@ export function say(
     if (worst.bits !== null && lanes.length === 1) lines.push(text.strip.activity(rate(worst.bits)));
   } else if (worst.is === "open") {
     lines.push(text.strip.recordingNow + among);
+  } else if (worst.is === "before") {
+    lines.push(text.strip.before);
   } else if (worst.is === "future") {
     lines.push(text.strip.future);
   } else {

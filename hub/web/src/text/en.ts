@@ -631,6 +631,7 @@ export const en = {
     held: (reason: string) => `held: ${reason}`,
     recordingNow: "being recorded",
     future: "still to come",
+    before: "older than what is kept",
     unknown: "not accounted for",
     nothing: "no footage",
     chosen: (range: string) => `chosen: ${range}`,

@@ -575,6 +575,7 @@ export const zh: Text = {
     held: (reason) => `延长保存：${reason}`,
     recordingNow: "正在录制",
     future: "尚未到来",
+    before: "早于现存录像",
     unknown: "未作说明",
     nothing: "没有录像",
     chosen: (range) => `已选：${range}`,
