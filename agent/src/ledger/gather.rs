@@ -73,11 +73,11 @@ fn take_in(heads: &mut Heads, followed: &Followed, done: &mut Vec<(RecorderId, C
             done.extend(heads.closed(followed.log, followed.at, closed));
         }
         RecorderEntry::Gap(gap) => done.extend(heads.ended(gap.camera, gap.stream)),
+        RecorderEntry::SwitchedOff { camera, stream, .. } => done.extend(heads.ended(*camera, *stream)),
         RecorderEntry::CleanStop { .. } => done.extend(heads.all()),
         RecorderEntry::Started { .. }
         | RecorderEntry::Settled { .. }
         | RecorderEntry::RunOpened { .. }
-        | RecorderEntry::SwitchedOff { .. }
         | RecorderEntry::Deleted { .. } => {}
     }
 }
