@@ -95,7 +95,6 @@ impl Hand {
     }
 
     /// Works until the intake is closed and empty.
-    #[allow(clippy::disallowed_methods, reason = "a thread that batches by sleeping; nothing waits for it")]
     pub fn run(mut self) {
         while self.intake.wait(TICK) {
             std::thread::sleep(BATCH);
@@ -351,3 +350,7 @@ pub fn start(tools: Tools, intake: Intake) -> io::Result<JoinHandle<Result<(), V
     };
     std::thread::Builder::new().name("write".into()).spawn(work)
 }
+
+#[cfg(test)]
+#[path = "hand_tests.rs"]
+mod tests;

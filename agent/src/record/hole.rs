@@ -130,10 +130,8 @@ impl Hole {
             return;
         }
         self.piece(before, out);
-        let restate = |m: Moment| Moment {
-            wall_ms: after.wall_ms.plus_ms(-(after.boot_ns.since(m.boot_ns) / 1_000_000)),
-            ..m
-        };
+        let restate =
+            |m: Moment| Moment { wall_ms: after.wall_ms.plus_ms(-(after.boot_ns.since(m.boot_ns) / 1_000_000)), ..m };
         self.ledgered = self.ledgered.map(restate);
         self.wanted_since = restate(self.wanted_since);
     }

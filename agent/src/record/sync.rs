@@ -98,7 +98,6 @@ impl Syncer {
 }
 
 /// Passes until told to stop, then once more. `each` is called after every pass, for what else is due each second.
-#[allow(clippy::disallowed_methods, reason = "a thread that works once a second; nothing waits for it")]
 fn run(syncer: &Syncer, book: &Book, clock: &Clock, clock_watch: &ClockWatch, mut each: impl FnMut()) {
     let mut spans: VecDeque<u64> = VecDeque::with_capacity(PASSES);
     let mut began = clock.boot();
