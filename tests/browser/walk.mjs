@@ -112,12 +112,13 @@ export async function walkAll(browser, base, cookies, pictures) {
 }
 
 /** Asks for footage on a camera's page and watches it past ten seconds; gives what was seen. */
-export async function watch(window, base, camera, pictures) {
+export async function watch(window, base, camera, pictures, picture) {
   const { page, name } = window;
   await page.goto(`${base}/cameras/${camera}`);
   await page.getByTestId("request-open").click();
   await page.getByTestId("request-submit").click();
   assert.equal(await page.getByTestId("player-video").count(), 0, "no footage without a reason (ACC-02)");
+  if (picture) await page.getByTestId(`request-picture-${picture}`).check();
   await page.getByTestId("request-reason").fill("browser test: does the page play");
   await page.getByTestId("request-submit").click();
   const video = page.getByTestId("player-video");

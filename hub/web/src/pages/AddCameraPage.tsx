@@ -163,7 +163,13 @@ function Known({ agent }: { agent: AgentDetail }) {
           />
         </div>
         <Checkbox label={t.record} checked={record} onChange={(event) => setRecord(event.currentTarget.checked)} />
-        <button type="button" className="link left" aria-expanded={more} onClick={() => setMore(!more)}>
+        <button
+          type="button"
+          className="link left"
+          aria-expanded={more}
+          onClick={() => setMore(!more)}
+          data-testid="camera-more"
+        >
           {t.more} {more ? "▴" : "▾"}
         </button>
         {more && (
