@@ -2,7 +2,7 @@
 import { Button } from "@mantine/core";
 import { useEffect, useMemo, useState } from "react";
 import { Link, useLocation } from "wouter";
-import { type Level, type Need, needsOf, siteLevel, sums } from "../answer/fleet";
+import { cameraLevel, type Level, type Need, needsOf, siteLevel, sums } from "../answer/fleet";
 import { useFleet } from "../api/reads";
 import type { Fleet, Site } from "../api/types";
 import { Chips } from "../parts/Chips";
@@ -11,7 +11,7 @@ import { isTyping } from "../parts/Shell";
 import { Shape } from "../parts/State";
 import { Empty, Failure, Loading } from "../parts/Trouble";
 import { useLanguage, useText } from "../text";
-import { length } from "../time/format";
+import { length, zoneLabel } from "../time/format";
 import { useNow, useZone } from "../time/shown";
 import { DayStrip } from "./DayStrip";
 
@@ -64,6 +64,8 @@ function Known({ fleet }: { fleet: Fleet }) {
   const sites = fleet.sites
     .map((site) => ({ site, level: siteLevel(site, needs) }))
     .sort((a, b) => rank[a.level] - rank[b.level] || a.site.name.localeCompare(b.site.name));
+  // A small fleet has room for every camera; a large one for every site.
+  const few = total.sites <= 6 && total.cameras <= 48;
   const lists = {
     all: sites,
     needs: sites.filter((s) => s.level === "bad" || s.level === "unknown"),
@@ -102,10 +104,14 @@ function Known({ fleet }: { fleet: Fleet }) {
         ]}
       />
       {lists[filter].length === 0 && <p className="mute pad-s">{t.filterNone}</p>}
-      <div className="wall">
-        {lists[filter].map(({ site, level }) => (
-          <Cell key={site.id} site={site} level={level} now={now} />
-        ))}
+      <div className={few ? "wall few" : "wall"}>
+        {lists[filter].map(({ site, level }) =>
+          few ? (
+            <WideCell key={site.id} site={site} level={level} now={now} />
+          ) : (
+            <Cell key={site.id} site={site} level={level} now={now} />
+          ),
+        )}
       </div>
     </>
   );
@@ -154,6 +160,46 @@ function Cell({ site, level, now }: { site: Site; level: Level; now: number }) {
       <span className="s faint">{text.fleet.cams(site.cameras.length)}</span>
       <DayStrip cameras={site.cameras} zone={zone} label={text.fleet.stripLabel(site.name)} now={now} height={10} />
     </Link>
+  );
+}
+
+function WideCell({ site, level, now }: { site: Site; level: Level; now: number }) {
+  const text = useText();
+  const zone = useZone(site.time_zone);
+  return (
+    <section className={`cell wide-cell ${level}`}>
+      <Link href={`/sites/${site.id}`} className="cell-name plain" data-testid="site-cell">
+        {(level === "bad" || level === "late" || level === "unknown") && <Shape level={level} />}
+        <b className="ellipsis">{site.name}</b>
+        <span className="sp" />
+        <span className="s faint">
+          {text.fleet.cams(site.cameras.length)} · {zoneLabel(now, zone)}
+        </span>
+      </Link>
+      {site.cameras.length > 0 && (
+        <ul className="cell-cameras">
+          {site.cameras.map((camera) => (
+            <li key={camera.id}>
+              <Link href={`/cameras/${camera.id}`} className="plain cell-camera">
+                <Shape level={cameraLevel(camera)} />
+                <span className="ellipsis">{camera.name}</span>
+                <span className="hide">{text.state[camera.state]}</span>
+                <DayStrip
+                  cameras={[camera]}
+                  zone={zone}
+                  label={text.fleet.stripLabel(camera.name)}
+                  now={now}
+                  height={16}
+                />
+                {cameraLevel(camera) !== "good" && (
+                  <span className="s mute cell-state">{text.state[camera.state]}</span>
+                )}
+              </Link>
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
   );
 }
 

@@ -128,7 +128,12 @@ function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return text;
+    // Kept short by the hub, and so cut in the middle: what is whole is shown.
+    const whole = [...text.matchAll(/"(\w+)":(?:"([^"]*)"|(\d+))/g)].map(([, key, words, n]) => [
+      key,
+      n ? Number(n) : words,
+    ]);
+    return whole.length > 0 ? Object.fromEntries(whole) : text;
   }
 }
 
