@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { AgentSummary, CameraSummary, Fleet } from "../api/types";
-import { cameraLevel, needsOf, siteLevel, sums } from "./fleet";
+import { cameraLevel, needsOf, siteLevel, stripHours, sums } from "./fleet";
 
 const now = 1_000_000_000;
 const agent = (id: string, change: Partial<AgentSummary> = {}) =>
@@ -73,6 +73,12 @@ test("a ring that is full on purpose calls nobody, a disk without room does", ()
     needsOf(fleet([agent("a", { disk_free, disk_total: 2e12 })], [camera("c", "a")]), now);
   expect(disk(512 * 1024 * 1024)).toEqual([]);
   expect(disk(9_000_000)).toMatchObject([{ is: "disk", level: "late" }]);
+});
+
+test("the strips of a fleet an hour old span an hour, of any other a day", () => {
+  expect(stripHours([{ oldest_ms: now - 120_000 }, { oldest_ms: null }], now)).toBe(1);
+  expect(stripHours([{ oldest_ms: now - 120_000 }, { oldest_ms: now - 4_000_000 }], now)).toBe(24);
+  expect(stripHours([], now)).toBe(24);
 });
 
 test("a revoked box calls nobody any more", () => {

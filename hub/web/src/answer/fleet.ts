@@ -108,6 +108,12 @@ function cameraNeed(site: Site, camera: CameraSummary, now: number): Need | null
   return null;
 }
 
+/** How many hours a strip of these cameras spans: a day, or while none has footage older than that, one hour. */
+export function stripHours(cameras: readonly Pick<CameraSummary, "oldest_ms">[], now: number): 1 | 24 {
+  const kept = cameras.flatMap((c) => (c.oldest_ms == null ? [] : [c.oldest_ms]));
+  return kept.length > 0 && Math.min(...kept) > now - 3_600_000 ? 1 : 24;
+}
+
 /** The worst of a site; unknown is its own state, never good. */
 export function siteLevel(site: Site, needs: readonly Need[]): Level {
   const mine = needs.filter((n) => n.site.id === site.id).map((n) => n.level);

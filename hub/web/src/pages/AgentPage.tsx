@@ -3,7 +3,7 @@ import { Button } from "@mantine/core";
 import { useState } from "react";
 import { Link, useLocation } from "wouter";
 import { agentAnswer } from "../answer/agent";
-import { isRevoked } from "../answer/fleet";
+import { isRevoked, stripHours } from "../answer/fleet";
 import { useAgent, useHealth } from "../api/reads";
 import type { AgentDetail, HealthPoint } from "../api/types";
 import { AgentFacts, Settings } from "../parts/AgentFacts";
@@ -40,6 +40,7 @@ function Known({ agent }: { agent: AgentDetail }) {
   const { summary } = agent;
   const answer = agentAnswer(agent, now, text, language);
   const revoked = isRevoked(summary);
+  const hours = stripHours(agent.cameras, now);
   return (
     <>
       <Crumbs
@@ -80,14 +81,9 @@ function Known({ agent }: { agent: AgentDetail }) {
               cameras={agent.cameras}
               agentName={() => null}
               now={now}
+              hours={hours}
               strip={(camera) => (
-                <DayStrip
-                  cameras={[camera]}
-                  zone={zone}
-                  label={text.fleet.stripLabel(camera.name)}
-                  now={now}
-                  height={16}
-                />
+                <DayStrip cameras={[camera]} zone={zone} name={camera.name} hours={hours} now={now} height={16} />
               )}
             />
           )}

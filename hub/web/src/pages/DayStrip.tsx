@@ -1,20 +1,22 @@
-// The last 24 hours of some cameras as one strip, fetched once it is in sight.
+// The last hours of some cameras as one strip, fetched once it is in sight.
 import { useEffect, useRef, useState } from "react";
 import { useTimelines } from "../api/reads";
 import type { CameraSummary } from "../api/types";
 import { noLane } from "../strip/model";
 import { Strip } from "../strip/Strip";
+import { useText } from "../text";
 
 interface Props {
   cameras: readonly Pick<CameraSummary, "id" | "oldest_ms">[];
   zone: string;
-  label: string;
+  /** What it is a strip of. */
+  name: string;
+  hours: number;
   now: number;
   height: number;
 }
 
-const day = 86_400_000;
-const quarter = 900_000;
+const hour = 3_600_000;
 
 export function DayStrip(props: Props) {
   const box = useRef<HTMLSpanElement>(null);
@@ -35,10 +37,12 @@ export function DayStrip(props: Props) {
   );
 }
 
-function Fetched({ cameras, zone, label, now, height }: Props) {
-  // The bounds move every quarter of an hour, so that the same question is asked again and answered from the cache.
-  const to = Math.ceil(now / quarter) * quarter;
-  const from = to - day;
+function Fetched({ cameras, zone, name, hours, now, height }: Props) {
+  const text = useText();
+  // The bounds move by a hundredth, so that the same question is asked again and answered from the cache.
+  const step = (hours * hour) / 96;
+  const to = Math.ceil(now / step) * step;
+  const from = to - hours * hour;
   const asked = useTimelines(
     cameras.map((c) => c.id),
     from,
@@ -46,5 +50,16 @@ function Fetched({ cameras, zone, label, now, height }: Props) {
   );
   const lanes = asked.map((a, i) => ({ ...(a.data ?? noLane), oldest_ms: cameras[i]?.oldest_ms }));
   if (asked.some((a) => a.isPending)) return <span className="bone" style={{ height, display: "block" }} />;
-  return <Strip lanes={lanes} from={from} to={to} now={now} zone={zone} label={label} height={height} quiet />;
+  return (
+    <Strip
+      lanes={lanes}
+      from={from}
+      to={to}
+      now={now}
+      zone={zone}
+      label={text.fleet.stripLabel(name, hours)}
+      height={height}
+      quiet
+    />
+  );
 }

@@ -2,7 +2,7 @@
 import { Button } from "@mantine/core";
 import { useEffect, useMemo, useState } from "react";
 import { Link, useLocation } from "wouter";
-import { cameraLevel, type Level, type Need, needsOf, siteLevel, sums } from "../answer/fleet";
+import { cameraLevel, type Level, type Need, needsOf, siteLevel, stripHours, sums } from "../answer/fleet";
 import { useFleet } from "../api/reads";
 import type { Fleet, Site } from "../api/types";
 import { Chips } from "../parts/Chips";
@@ -64,6 +64,10 @@ function Known({ fleet }: { fleet: Fleet }) {
   const sites = fleet.sites
     .map((site) => ({ site, level: siteLevel(site, needs) }))
     .sort((a, b) => rank[a.level] - rank[b.level] || a.site.name.localeCompare(b.site.name));
+  const hours = stripHours(
+    fleet.sites.flatMap((s) => s.cameras),
+    now,
+  );
   // A small fleet has room for every camera; a large one for every site.
   const few = total.sites <= 6 && total.cameras <= 48;
   const lists = {
@@ -83,7 +87,7 @@ function Known({ fleet }: { fleet: Fleet }) {
         <section aria-label={t.needsHead}>
           <ul className="card needs">
             {needs.slice(0, 50).map((need) => (
-              <NeedItem key={need.key} need={need} now={now} />
+              <NeedItem key={need.key} need={need} now={now} hours={hours} />
             ))}
           </ul>
         </section>
@@ -93,7 +97,7 @@ function Known({ fleet }: { fleet: Fleet }) {
           <Button onClick={() => go("/tokens")}>{text.tokens.submit}</Button>
         </Empty>
       )}
-      <h2>{t.sitesHead}</h2>
+      <h2>{t.sitesHead(hours)}</h2>
       <Chips
         value={filter}
         onChange={setFilter}
@@ -107,9 +111,9 @@ function Known({ fleet }: { fleet: Fleet }) {
       <div className={few ? "wall few" : "wall"}>
         {lists[filter].map(({ site, level }) =>
           few ? (
-            <WideCell key={site.id} site={site} level={level} now={now} />
+            <WideCell key={site.id} site={site} level={level} now={now} hours={hours} />
           ) : (
-            <Cell key={site.id} site={site} level={level} now={now} />
+            <Cell key={site.id} site={site} level={level} now={now} hours={hours} />
           ),
         )}
       </div>
@@ -117,7 +121,7 @@ function Known({ fleet }: { fleet: Fleet }) {
   );
 }
 
-function NeedItem({ need, now }: { need: Need; now: number }) {
+function NeedItem({ need, now, hours }: { need: Need; now: number; hours: number }) {
   const text = useText();
   const zone = useZone(need.site.time_zone);
   const words = useNeedWords(need, now, zone);
@@ -137,7 +141,7 @@ function NeedItem({ need, now }: { need: Need; now: number }) {
       <div className="need-why mute s">{words.why}</div>
       <div className="need-strip">
         {seen.length > 0 && (
-          <DayStrip cameras={seen} zone={zone} label={text.fleet.stripLabel(words.who)} now={now} height={14} />
+          <DayStrip cameras={seen} zone={zone} name={words.who} hours={hours} now={now} height={14} />
         )}
       </div>
       <div className="need-cost s">{words.cost}</div>
@@ -148,7 +152,14 @@ function NeedItem({ need, now }: { need: Need; now: number }) {
   );
 }
 
-function Cell({ site, level, now }: { site: Site; level: Level; now: number }) {
+interface CellProps {
+  site: Site;
+  level: Level;
+  now: number;
+  hours: number;
+}
+
+function Cell({ site, level, now, hours }: CellProps) {
   const text = useText();
   const zone = useZone(site.time_zone);
   return (
@@ -158,12 +169,12 @@ function Cell({ site, level, now }: { site: Site; level: Level; now: number }) {
         <span className="ellipsis">{site.name}</span>
       </span>
       <span className="s faint">{text.fleet.cams(site.cameras.length)}</span>
-      <DayStrip cameras={site.cameras} zone={zone} label={text.fleet.stripLabel(site.name)} now={now} height={10} />
+      <DayStrip cameras={site.cameras} zone={zone} name={site.name} hours={hours} now={now} height={10} />
     </Link>
   );
 }
 
-function WideCell({ site, level, now }: { site: Site; level: Level; now: number }) {
+function WideCell({ site, level, now, hours }: CellProps) {
   const text = useText();
   const zone = useZone(site.time_zone);
   return (
@@ -184,13 +195,7 @@ function WideCell({ site, level, now }: { site: Site; level: Level; now: number 
                 <Shape level={cameraLevel(camera)} />
                 <span className="ellipsis">{camera.name}</span>
                 <span className="hide">{text.state[camera.state]}</span>
-                <DayStrip
-                  cameras={[camera]}
-                  zone={zone}
-                  label={text.fleet.stripLabel(camera.name)}
-                  now={now}
-                  height={16}
-                />
+                <DayStrip cameras={[camera]} zone={zone} name={camera.name} hours={hours} now={now} height={16} />
                 {cameraLevel(camera) !== "good" && (
                   <span className="s mute cell-state">{text.state[camera.state]}</span>
                 )}

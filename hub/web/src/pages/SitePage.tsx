@@ -1,7 +1,7 @@
 // A site: its cameras with their last 24 hours, its boxes.
 import { Button } from "@mantine/core";
 import { Link, useLocation } from "wouter";
-import { agentLevel, cameraLevel, type Level, needsOf, siteLevel } from "../answer/fleet";
+import { agentLevel, cameraLevel, type Level, needsOf, siteLevel, stripHours } from "../answer/fleet";
 import { useFleet } from "../api/reads";
 import type { Fleet, Site } from "../api/types";
 import { CameraTable } from "../parts/CameraTable";
@@ -33,6 +33,7 @@ function Known({ fleet, site }: { fleet: Fleet; site: Site }) {
   const level: Level = siteLevel(site, needsOf(fleet, now));
   const due = site.cameras.filter((c) => cameraLevel(c) !== "off");
   const good = due.filter((c) => cameraLevel(c) === "good").length;
+  const hours = stripHours(site.cameras, now);
   const first = site.agents.find((a) => a.revoked_ms == null);
   const answer =
     site.cameras.length === 0 ? t.noCameras : good === due.length ? t.allRecording(good) : t.some(good, due.length);
@@ -67,8 +68,9 @@ function Known({ fleet, site }: { fleet: Fleet; site: Site }) {
           cameras={site.cameras}
           agentName={(agent) => site.agents.find((a) => a.id === agent)?.name ?? null}
           now={now}
+          hours={hours}
           strip={(camera) => (
-            <DayStrip cameras={[camera]} zone={zone} label={text.fleet.stripLabel(camera.name)} now={now} height={16} />
+            <DayStrip cameras={[camera]} zone={zone} name={camera.name} hours={hours} now={now} height={16} />
           )}
         />
       )}

@@ -11,10 +11,11 @@ interface Props {
   cameras: readonly CameraSummary[];
   agentName: (id: string) => string | null;
   now: number;
+  hours: number;
   strip: (camera: CameraSummary) => ReactNode;
 }
 
-export function CameraTable({ cameras, agentName, now, strip }: Props) {
+export function CameraTable({ cameras, agentName, now, hours, strip }: Props) {
   const { text, language } = useLanguage();
   const c = text.site.column;
   return (
@@ -24,7 +25,7 @@ export function CameraTable({ cameras, agentName, now, strip }: Props) {
           <tr>
             <th>{c.camera}</th>
             <th>{c.state}</th>
-            <th className="wide">{c.day}</th>
+            <th className="wide">{c.day(hours)}</th>
             <th>{c.back}</th>
             <th>{c.gaps}</th>
           </tr>

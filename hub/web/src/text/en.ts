@@ -232,7 +232,8 @@ export const en = {
     gapsToday: (n: number, length: string) =>
       n === 0 ? "no gap today (UTC)" : `${many(n, "gap")} today (UTC), ${length} together`,
     else: "everything else is fine",
-    sitesHead: "Sites, worst first · the strip is the last 24 hours",
+    sitesHead: (hours: number) =>
+      `Sites, worst first · the strip is ${hours === 1 ? "the last hour" : `the last ${hours} hours`}`,
     needsHead: "What needs a person, most costly first",
     filterAll: (n: number) => `all ${n}`,
     filterNeeds: (n: number) => `needs a person ${n}`,
@@ -240,7 +241,7 @@ export const en = {
     filterNone: "No site in this list.",
     open: "Open",
     cams: (n: number) => (n === 1 ? "1 camera" : `${n} cameras`),
-    stripLabel: (site: string) => `${site}, last 24 hours`,
+    stripLabel: (site: string, hours: number) => `${site}, ${hours === 1 ? "last hour" : `last ${hours} hours`}`,
   },
   need: {
     agentOffline: (cameras: number) =>
@@ -274,7 +275,7 @@ export const en = {
     allRecording: (n: number) => (n === 1 ? "its camera is recording" : `all ${n} cameras are recording`),
     some: (good: number, all: number) => `${good} of ${all} cameras recording`,
     noCameras: "no camera yet",
-    cameras: "Cameras · the strip is the last 24 hours",
+    cameras: "Cameras",
     agents: "Boxes",
     addCamera: "Add a camera",
     enrol: "Enrol a box",
@@ -286,7 +287,7 @@ export const en = {
     column: {
       camera: "Camera",
       state: "State",
-      day: "Last 24 hours",
+      day: (hours: number) => (hours === 1 ? "Last hour" : `Last ${hours} hours`),
       back: "Goes back",
       gaps: "Gaps today (UTC)",
       agent: "Box",
