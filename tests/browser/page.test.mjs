@@ -133,7 +133,7 @@ step("the fleet answers in words and changes without being asked", async () => {
   const { page } = desk;
   await page.goto(house.base);
   await page.getByText("All 2 cameras are recording").waitFor();
-  assert.equal(await page.getByTestId("live-state").getAttribute("data-state"), "live");
+  await page.locator("[data-testid=live-state][data-state=live]").waitFor();
 });
 
 step("footage asked for on the camera's page plays past ten seconds, frame by frame when wanted", async () => {
