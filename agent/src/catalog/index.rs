@@ -22,7 +22,8 @@ const LOOK_BACK_MS: i64 = BLOCK_MS;
 pub struct Meta {
     /// How far the recorders' logs were read.
     pub cursors: Cursors,
-    pub gaps: Vec<(CameraId, StreamName, GapFigures)>,
+    /// As of the last flush; blocks may be newer unless the stop was clean.
+    pub totals: Vec<(CameraId, StreamName, Totals)>,
 }
 
 /// Holes of a stream, in figures.
@@ -63,7 +64,7 @@ impl GapFigures {
 }
 
 /// A stream's footage in figures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Totals {
     pub segments: u64,
     pub bytes: ByteSize,
@@ -90,23 +91,36 @@ enum Dirty {
 pub type Damaged = Vec<BlockKey>;
 
 impl Index {
-    /// Reads every block once for the totals. Damaged rows are removed and named.
+    /// Takes the totals kept at a clean stop; without one, reads every block once. Damaged rows are removed and named.
     ///
     /// # Errors
     /// When the database fails.
     pub fn load(db: Db) -> Result<(Self, Damaged), StoreError> {
         let meta = db.get(META)?.and_then(|row| serde_json::from_slice(unframe(VERSION, &row).ok()?).ok());
+        let was_clean = db.was_clean() && meta.is_some();
         let meta: Meta = meta.unwrap_or_default();
-        let mut index = Self { db, open: BTreeMap::new(), totals: BTreeMap::new(), meta };
+        let mut totals: BTreeMap<StreamKey, Totals> =
+            meta.totals.iter().map(|(camera, stream, t)| (StreamKey { camera: *camera, stream: *stream }, *t)).collect();
+        if was_clean {
+            return Ok((Self { db, open: BTreeMap::new(), totals, meta }, Vec::new()));
+        }
+        // Holes are counted from the logs; footage is what the blocks say.
+        totals.values_mut().for_each(|t| *t = Totals { gaps: t.gaps, ..Totals::default() });
+        let mut index = Self { db, open: BTreeMap::new(), totals, meta };
+        let damaged = index.count_all()?;
+        Ok((index, damaged))
+    }
+
+    fn count_all(&mut self) -> Result<Damaged, StoreError> {
         let mut damaged = Vec::new();
         let (from, to) = BlockKey::all();
         let mut batch = Batch::default();
-        for row in index.db.range(&from, &to) {
+        for row in self.db.range(&from, &to) {
             let (key, value) = row?;
             let block = BlockKey::parse(&key).map(|k| (k, Block::decode(k, &value)));
             match block {
                 Some((key, Ok(block))) => {
-                    let totals = index.totals.entry(key.stream).or_default();
+                    let totals = self.totals.entry(key.stream).or_default();
                     block.entries.iter().for_each(|entry| count(totals, entry));
                 }
                 Some((block_key, Err(error))) => {
@@ -117,11 +131,8 @@ impl Index {
                 None => batch.remove(&key),
             }
         }
-        index.db.apply(batch)?;
-        for (camera, stream, gaps) in index.meta.gaps.clone() {
-            index.totals.entry(StreamKey { camera, stream }).or_default().gaps = gaps;
-        }
-        Ok((index, damaged))
+        self.db.apply(batch)?;
+        Ok(damaged)
     }
 
     /// Adds a segment, or replaces it when it is known.
@@ -271,7 +282,7 @@ impl Index {
                 *dirty = Dirty::No;
             }
         }
-        self.meta.gaps = self.totals.iter().map(|(key, t)| (key.camera, key.stream, t.gaps)).collect();
+        self.meta.totals = self.totals.iter().map(|(key, t)| (key.camera, key.stream, *t)).collect();
         batch.put(META, frame(VERSION, &serde_json::to_vec(&self.meta).unwrap_or_default()));
         self.db.apply(batch)?;
         self.db.durable()

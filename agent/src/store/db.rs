@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 use farwatch_shared::time::Clock;
 
+use super::file::replace_file;
+
 /// What went wrong in the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -61,12 +63,14 @@ pub struct Db {
     db: sled::Db,
     file: File,
     dir: PathBuf,
+    /// It was closed in order the last time.
+    was_clean: bool,
 }
 
 impl Db {
     /// Opens the database of a directory, or moves a damaged one aside and opens an empty one.
     ///
-    /// Every row is read once, since sled's checksums are only looked at then.
+    /// After an unclean stop every row is read once, since sled's checksums are only looked at then.
     ///
     /// # Errors
     /// [`StoreError::DiskFull`] when only space is missing; others when not even an empty one can be made.
@@ -74,12 +78,14 @@ impl Db {
         let unusable = |source| StoreError::Unusable { path: dir.into(), source };
         let was_there = dir.join("db").exists();
         let clean = dir.join("clean");
-        let was_clean = clean.exists();
-        if was_clean {
+        // A file that changed since it was closed is not the one that was closed.
+        let marked = std::fs::read_to_string(&clean).ok();
+        let was_clean = marked.is_some() && marked == stamp(&dir.join("db"));
+        if marked.is_some() {
             std::fs::remove_file(&clean).map_err(unusable)?;
         }
         remove_half_written_snapshots(dir);
-        match attempt(dir, cache_bytes) {
+        match attempt(dir, cache_bytes, was_clean) {
             Ok(db) if !was_there => Ok((db, Opened::New)),
             Ok(db) if was_clean => Ok((db, Opened::Clean)),
             Ok(db) => Ok((db, Opened::Unclean)),
@@ -88,13 +94,19 @@ impl Db {
                 let name = format!("{}.bad-{}", dir.file_name().unwrap_or_default().display(), clock.wall().0);
                 let to = dir.with_file_name(name);
                 std::fs::rename(dir, &to).map_err(unusable)?;
-                match attempt(dir, cache_bytes) {
+                match attempt(dir, cache_bytes, false) {
                     Ok(db) => Ok((db, Opened::MovedAside { to, why })),
                     Err(Attempt::DiskFull) => Err(StoreError::DiskFull { path: dir.into() }),
                     Err(Attempt::Damaged(reason)) => Err(StoreError::Broken { path: dir.into(), reason }),
                 }
             }
         }
+    }
+
+    /// Whether it was closed in order the last time: then what was kept beside the rows still fits them.
+    #[must_use]
+    pub fn was_clean(&self) -> bool {
+        self.was_clean
     }
 
     /// The value of a key.
@@ -136,11 +148,18 @@ impl Db {
     /// When the last writes cannot be made durable; the next start then finds it unclean.
     pub fn close(self) -> Result<(), StoreError> {
         self.durable()?;
-        let Self { db, file, dir } = self;
+        let Self { db, file, dir, .. } = self;
         drop((db, file));
-        let mark = File::create(dir.join("clean")).map_err(StoreError::Sync)?;
-        mark.sync_all().map_err(StoreError::Sync)
+        let Some(stamp) = stamp(&dir.join("db")) else { return Ok(()) };
+        replace_file(&dir.join("clean"), stamp.as_bytes()).map_err(StoreError::Sync)
     }
+}
+
+/// A file's size and time of change.
+fn stamp(path: &Path) -> Option<String> {
+    use std::os::unix::fs::MetadataExt as _;
+    let meta = std::fs::metadata(path).ok()?;
+    Some(format!("{} {}.{:09}", meta.size(), meta.mtime(), meta.mtime_nsec()))
 }
 
 enum Attempt {
@@ -148,7 +167,7 @@ enum Attempt {
     Damaged(String),
 }
 
-fn attempt(dir: &Path, cache_bytes: u64) -> Result<Db, Attempt> {
+fn attempt(dir: &Path, cache_bytes: u64, was_clean: bool) -> Result<Db, Attempt> {
     let open = || -> Result<Db, Attempt> {
         std::fs::create_dir_all(dir).map_err(|e| judge_io(&e))?;
         // Never without the flusher: sled's garbage collection runs nowhere else.
@@ -158,14 +177,16 @@ fn attempt(dir: &Path, cache_bytes: u64) -> Result<Db, Attempt> {
             .flush_every_ms(Some(10_000))
             .open()
             .map_err(|e| judge(&e))?;
-        for row in &*db {
-            row.map_err(|e| judge(&e))?;
+        if !was_clean {
+            for row in &*db {
+                row.map_err(|e| judge(&e))?;
+            }
         }
         let file = File::open(dir.join("db")).map_err(|e| judge_io(&e))?;
         for synced in [dir, dir.parent().unwrap_or(dir)] {
             File::open(synced).and_then(|d| d.sync_all()).map_err(|e| judge_io(&e))?;
         }
-        Ok(Db { db, file, dir: dir.into() })
+        Ok(Db { db, file, dir: dir.into(), was_clean })
     };
     catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
