@@ -126,6 +126,10 @@ function Known({ camera: detail }: { camera: CameraDetail }) {
   const answer = cameraAnswer(camera, agent?.presence ?? null, now, text, language);
   const sum = account(lane, day, dayEnd, now);
   const whole = account(kept, Math.max(calendarDays[0] ?? day, camera.oldest_ms ?? now), now, now);
+  const daysKept = Math.max(
+    1,
+    Math.ceil((now - Math.max(calendarDays[0] ?? day, camera.oldest_ms ?? now)) / 86_400_000),
+  );
   const focus = range ? (range.start + range.end) / 2 : cursor;
   const reach = range ? Math.max(600_000, (range.end - range.start) * 1.5) : 600_000;
   const near = focus !== null ? { from: Math.max(day, focus - reach), to: Math.min(dayEnd, focus + reach) } : null;
@@ -300,15 +304,17 @@ function Known({ camera: detail }: { camera: CameraDetail }) {
           <div className="card pad">
             <Calendar lane={kept} days={calendarDays} now={now} zone={zone} chosen={day} onDay={goDay} />
             <p className="s mute calendar-sum">
-              {whole.missing + whole.unknown < 1_000
-                ? t.calendarNone(days)
-                : whole.unknown < 60_000
-                  ? t.calendarSum(length(whole.missing, language), days)
-                  : t.calendarUnexplained(
-                      length(whole.missing + whole.unknown, language),
-                      length(whole.unknown, language),
-                      days,
-                    )}
+              {camera.oldest_ms == null
+                ? t.nothingKept
+                : whole.missing + whole.unknown < 1_000
+                  ? t.calendarNone(daysKept)
+                  : whole.unknown < 60_000
+                    ? t.calendarSum(length(whole.missing, language), daysKept)
+                    : t.calendarUnexplained(
+                        length(whole.missing + whole.unknown, language),
+                        length(whole.unknown, language),
+                        days,
+                      )}
             </p>
           </div>
         </div>

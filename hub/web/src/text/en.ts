@@ -485,10 +485,10 @@ export const en = {
     },
     legendKeys: "drag to choose · ← → step · G next gap · A next activity",
     calendar: "Kept, day by day",
-    calendarSum: (missing: string, days: number) => `${missing} missing in ${days} days, all explained`,
+    calendarSum: (missing: string, days: number) => `${missing} missing in ${many(days, "day")}, all explained`,
     calendarUnexplained: (missing: string, unexplained: string, days: number) =>
-      `${missing} missing in ${days} days, ${unexplained} of it not accounted for`,
-    calendarNone: (days: number) => `nothing missing in ${days} days`,
+      `${missing} missing in ${many(days, "day")}, ${unexplained} of it not accounted for`,
+    calendarNone: (days: number) => `nothing missing in ${many(days, "day")}`,
     calendarDay: (day: string, kept: string, missing: string) => `${day}: ${kept} kept, ${missing} missing`,
     calendarEmpty: "nothing kept",
     today: "On this day",
