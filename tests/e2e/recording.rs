@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use farwatch_shared::time::DAY_MS;
 use farwatch_tests::site::Site;
 use farwatch_tests::wait::until;
 use reqwest::Method;
@@ -37,7 +38,9 @@ async fn a_camera_that_hangs_leaves_a_gap_with_its_cause() {
     site.eye.control("resume cam0").expect("the camera resumes");
     site.recording(&site.camera).await;
     let gap = until("the gap at the hub", Duration::from_secs(60), || async {
-        let path = format!("/cameras/{}/timeline?from_ms=0&to_ms=99999999999999&stream=main", site.camera);
+        let now = farwatch_tests::raw::now();
+        let (from, to) = (now.plus_ms(-DAY_MS).0, now.plus_ms(DAY_MS).0);
+        let path = format!("/cameras/{}/timeline?from_ms={from}&to_ms={to}&stream=main", site.camera);
         let (_, answer) = site.person.call(Method::GET, &path, None).await;
         answer["gaps"].as_array()?.iter().find(|gap| gap["cause"] == "camera").cloned()
     })

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use farwatch_shared::time::DAY_MS;
 use farwatch_tests::camera::TestCamera;
 use farwatch_tests::frames;
 use farwatch_tests::site::Site;
@@ -71,7 +72,9 @@ impl Account {
         for file in segments(&site.agent.dir.join("vault"), &site.camera, "main") {
             account.read(&file);
         }
-        let path = format!("/cameras/{}/timeline?from_ms=0&to_ms=99999999999999&stream=main", site.camera);
+        let now = farwatch_tests::raw::now();
+        let (from, to) = (now.plus_ms(-DAY_MS).0, now.plus_ms(DAY_MS).0);
+        let path = format!("/cameras/{}/timeline?from_ms={from}&to_ms={to}&stream=main", site.camera);
         let timeline: Value = site.person.get(&path).await;
         account.gaps = timeline["gaps"]
             .as_array()

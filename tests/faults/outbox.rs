@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use farwatch_shared::time::DAY_MS;
 use farwatch_tests::bins::rounds;
 use farwatch_tests::site::Site;
 use farwatch_tests::wait::until;
@@ -10,7 +11,9 @@ use reqwest::Method;
 use serde_json::Value;
 
 async fn gaps(site: &Site) -> Vec<Value> {
-    let path = format!("/cameras/{}/timeline?from_ms=0&to_ms=99999999999999&stream=main", site.camera);
+    let now = farwatch_tests::raw::now();
+    let (from, to) = (now.plus_ms(-DAY_MS).0, now.plus_ms(DAY_MS).0);
+    let path = format!("/cameras/{}/timeline?from_ms={from}&to_ms={to}&stream=main", site.camera);
     let (_, timeline) = site.person.call(Method::GET, &path, None).await;
     timeline["gaps"].as_array().cloned().unwrap_or_default()
 }
