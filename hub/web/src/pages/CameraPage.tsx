@@ -313,7 +313,7 @@ function Known({ camera: detail }: { camera: CameraDetail }) {
                     : t.calendarUnexplained(
                         length(whole.missing + whole.unknown, language),
                         length(whole.unknown, language),
-                        days,
+                        daysKept,
                       )}
             </p>
           </div>
