@@ -113,7 +113,7 @@ async fn both_sources_give_the_same_bytes_at_the_same_times() {
         let moment = |heard: &Heard| {
             let found = heard.reports.iter().find(|(track, ..)| *track == Track::Video);
             let (_, ticks, ntp) = found.unwrap_or_else(|| panic!("{mount}: no report"));
-            let said = i128::from(*ntp) * 90_000 >> 32;
+            let said = (i128::from(*ntp) * 90_000) >> 32;
             (said + i128::from(heard.pictures[0].0 - ticks), heard.pictures[0].1.clone())
         };
         let ((a, first_a), (b, first_b)) = (moment(&one), moment(&other));
@@ -155,7 +155,7 @@ async fn rtsps_is_trusted_under_the_cameras_own_authority_only() {
 
     for refused in [Some(foreign), None] {
         target.ca_pem = refused;
-        let error = GstSource::open(&launch(), &target).await.err().expect("refused");
+        let error = GstSource::open(&launch(), &target).await.expect_err("refused");
         assert!(matches!(&error, SourceError::Unreachable { detail } if detail.contains("certificate")), "{error:?}");
     }
 }
