@@ -3,6 +3,7 @@
 mod strip;
 
 use farwatch_shared::size::ByteSize;
+use farwatch_shared::time::Span;
 
 use super::prelude::*;
 use super::show;
@@ -53,17 +54,20 @@ async fn timeline(
             break;
         }
     }
+    let now = office.fleet.camera(id);
+    let status = now.streams.get(&stream).map(|s| &*s.status);
+    let unbroken_since = status.and_then(|s| s.unbroken_since_ms);
+    let holes: Vec<Span> = gaps.iter().filter_map(|g| Span::new(g.start_ms, g.end_ms)).collect();
+    let oldest = status.and_then(|s| s.oldest_ms).map(|oldest| oldest.max(range.start_ms));
+    let told_until = footage.end().max(oldest);
+    for span in strip::between_gaps(told_until, unbroken_since, &holes).into_iter().filter(|s| s.overlaps(&range)) {
+        footage.add(rows::SpanRow { span, run: String::new(), bytes: 0, activity: Vec::new() });
+    }
+    let open = strip::open_stretch(footage.end(), unbroken_since, status.and_then(|s| s.last_committed_ms))
+        .filter(|open| open.overlaps(&range));
     let (gaps, gaps_left_out) = longest(gaps, MOST_GAPS);
     let holds = cameras::holds(&mut c, id).await?.into_iter();
     let holds = holds.filter(|h| h.start_ms < range.end_ms && range.start_ms < h.end_ms).map(show::hold).collect();
-    let now = office.fleet.camera(id);
-    let status = now.streams.get(&stream).map(|s| &*s.status);
-    let open = strip::open_stretch(
-        footage.end(),
-        status.and_then(|s| s.unbroken_since_ms),
-        status.and_then(|s| s.last_committed_ms),
-    )
-    .filter(|open| open.overlaps(&range));
     let (spans, merged_ms) = footage.drawn();
     Ok(Json(Timeline {
         camera: id,

@@ -62,6 +62,24 @@ pub(super) fn open_stretch(
     unbroken_since.and(committed_until).and_then(|until| Span::new(from, until))
 }
 
+/// Footage that is not reported yet although the camera broke off since: the heads of a chain come every ten minutes, its
+/// gaps at once. It is what lies between the last report and the last gap, less all gaps.
+///
+/// Nothing is claimed unless a gap is known that ends where the unbroken stretch begins: else it may still be on its way.
+pub(super) fn between_gaps(from: Option<WallMs>, unbroken_since: Option<WallMs>, gaps: &[Span]) -> Vec<Span> {
+    let (Some(mut from), Some(until)) = (from, unbroken_since) else { return Vec::new() };
+    if !gaps.iter().any(|gap| gap.end_ms.since(until).abs() <= JOIN_MS) {
+        return Vec::new();
+    }
+    let mut out = Vec::new();
+    for gap in gaps.iter().filter(|gap| gap.start_ms < until) {
+        out.extend(Span::new(from, gap.start_ms));
+        from = from.max(gap.end_ms);
+    }
+    out.extend(Span::new(from, until).filter(|rest| rest.len_ms() > JOIN_MS));
+    out
+}
+
 fn groups(rows: &[SpanRow], within_ms: i64) -> Vec<&[SpanRow]> {
     let mut out = Vec::new();
     let mut first = 0;
@@ -167,6 +185,18 @@ mod tests {
         assert_eq!(spans.iter().map(|s| s.bytes.bytes()).sum::<u64>(), 20_000);
         let slots: usize = spans.iter().map(|s| s.activity.len()).sum();
         assert!(slots <= MOST_SPANS + usize::try_from(SLOTS).unwrap(), "{slots}");
+    }
+
+    #[test]
+    fn footage_between_the_last_report_and_a_gap_is_not_hidden() {
+        let span = |start, end| Span::new(WallMs(start), WallMs(end)).unwrap();
+        let at = |ms| Some(WallMs(ms));
+        let gaps = [span(50_000, 60_000), span(200_000, 230_000)];
+        assert_eq!(between_gaps(at(100_000), at(230_000), &gaps), [span(100_000, 200_000)]);
+        assert_eq!(between_gaps(at(0), at(230_100), &gaps), [span(0, 50_000), span(60_000, 200_000)]);
+        assert_eq!(between_gaps(at(100_000), at(300_000), &gaps), [], "the gap before 300 s is still on its way");
+        assert_eq!(between_gaps(at(100_000), None, &gaps), []);
+        assert_eq!(between_gaps(at(230_000), at(230_000), &gaps), []);
     }
 
     #[test]
