@@ -68,7 +68,11 @@ async fn footage_that_was_never_recorded_is_refused_with_its_reason() {
     let site = Site::start("small").await;
     let (start, end) = range_before_now(3_600_000, 10_000);
     let pull = site.pull(&site.camera, start, end, "original").await;
-    assert_eq!((pull["state"].as_str(), pull["refusal"]["code"].as_str()), (Some("refused"), Some("no_footage")), "{pull}");
+    assert_eq!(
+        (pull["state"].as_str(), pull["refusal"]["code"].as_str()),
+        (Some("refused"), Some("no_footage")),
+        "{pull}"
+    );
 }
 
 // The agent's ledger names the access although the hub was killed while it was under way (ACC-03).

@@ -8,7 +8,6 @@ use farwatch_tests::camera::TestCamera;
 use farwatch_tests::frames;
 use farwatch_tests::site::Site;
 use farwatch_tests::truth::{FRAME_MS, FrameIndex, Line};
-use serde_json::Value;
 
 /// What one camera stream's vault, ledger and lens say of the same time.
 pub struct Account {
@@ -72,17 +71,8 @@ impl Account {
         for file in segments(&site.agent.dir.join("vault"), &site.camera, "main") {
             account.read(&file);
         }
-        let now = farwatch_tests::raw::now();
-        let (from, to) = (now.plus_ms(-DAY_MS).0, now.plus_ms(DAY_MS).0);
-        let path = format!("/cameras/{}/timeline?from_ms={from}&to_ms={to}&stream=main", site.camera);
-        let timeline: Value = site.person.get(&path).await;
-        account.gaps = timeline["gaps"]
-            .as_array()
-            .expect("gaps")
-            .iter()
-            .map(|gap| (gap["start_ms"].as_i64().expect("ms"), gap["end_ms"].as_i64().expect("ms")))
-            .collect();
-        account.gaps.sort_unstable();
+        let gaps = site.person.recent_gaps(&site.camera).await;
+        account.gaps = gaps.into_iter().map(|gap| (gap.start_ms, gap.end_ms)).collect();
         account
     }
 

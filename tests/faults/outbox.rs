@@ -5,17 +5,12 @@ use std::time::Duration;
 
 use farwatch_shared::time::DAY_MS;
 use farwatch_tests::bins::rounds;
+use farwatch_tests::person::GapSeen;
 use farwatch_tests::site::Site;
 use farwatch_tests::wait::until;
-use reqwest::Method;
-use serde_json::Value;
 
-async fn gaps(site: &Site) -> Vec<Value> {
-    let now = farwatch_tests::raw::now();
-    let (from, to) = (now.plus_ms(-DAY_MS).0, now.plus_ms(DAY_MS).0);
-    let path = format!("/cameras/{}/timeline?from_ms={from}&to_ms={to}&stream=main", site.camera);
-    let (_, timeline) = site.person.call(Method::GET, &path, None).await;
-    timeline["gaps"].as_array().cloned().unwrap_or_default()
+async fn gaps(site: &Site) -> Vec<GapSeen> {
+    site.person.recent_gaps(&site.camera).await
 }
 
 #[tokio::test]
@@ -55,7 +50,7 @@ async fn facts_arrive_exactly_once_whatever_happens_to_the_outbox() {
     }
     tokio::time::sleep(Duration::from_secs(5)).await;
     let gaps = gaps(&site).await;
-    let starts: BTreeSet<i64> = gaps.iter().filter_map(|gap| gap["start_ms"].as_i64()).collect();
+    let starts: BTreeSet<i64> = gaps.iter().map(|gap| gap.start_ms).collect();
     assert_eq!(starts.len(), gaps.len(), "no gap twice: {gaps:?}");
     assert_eq!(gaps.len(), expected, "each outage one gap: {gaps:?}");
 }

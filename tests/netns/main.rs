@@ -76,14 +76,12 @@ async fn while_the_hub_is_gone_recording_goes_on_and_everything_arrives_afterwar
     .await;
     println!("hub saw it back after {back_after:?}");
     let gaps = until("both gaps at the hub", Duration::from_secs(60), || async {
-        let path = format!("/cameras/{camera}/timeline?from_ms={}&to_ms={}&stream=main", cut_at.0, mended_at.0);
-        let timeline = person.call(Method::GET, &path, None).await.1;
-        let gaps = timeline["gaps"].as_array()?.clone();
+        let gaps = person.gaps(&camera, cut_at.0, mended_at.0).await;
         (gaps.len() >= 2).then_some(gaps)
     })
     .await;
     assert_eq!(gaps.len(), 2, "two outages, two gaps, and none because the hub was gone: {gaps:?}");
-    assert!(gaps.iter().all(|gap| gap["cause"] == "camera"), "{gaps:?}");
+    assert!(gaps.iter().all(|gap| gap.cause == "camera"), "{gaps:?}");
 
     let path = format!("/agents/{}/health?from_ms={}&to_ms={}", agent.id, cut_at.0, mended_at.0);
     let samples = until("health of the time away", Duration::from_secs(90), || async {

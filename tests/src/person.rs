@@ -15,6 +15,14 @@ pub struct Person {
     cookie: String,
 }
 
+/// A hole as the hub tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GapSeen {
+    pub start_ms: i64,
+    pub end_ms: i64,
+    pub cause: String,
+}
+
 /// The password tests use.
 pub const PASSWORD: &str = "correct horse battery staple";
 
@@ -101,6 +109,29 @@ impl Person {
         let (status, answer) = self.call(Method::POST, path, Some(body)).await;
         assert!(status.is_success(), "POST {path}: {status} {answer}");
         answer
+    }
+
+    /// The holes of a camera's main stream in a range, by start. A long hole is told piece by piece: pieces of one cause that
+    /// meet are one.
+    pub async fn gaps(&self, camera: &str, from_ms: i64, to_ms: i64) -> Vec<GapSeen> {
+        let path = format!("/cameras/{camera}/timeline?from_ms={from_ms}&to_ms={to_ms}&stream=main");
+        let (_, timeline) = self.call(Method::GET, &path, None).await;
+        let mut gaps: Vec<GapSeen> = Vec::new();
+        for gap in timeline["gaps"].as_array().into_iter().flatten() {
+            let (Some(start_ms), Some(end_ms)) = (gap["start_ms"].as_i64(), gap["end_ms"].as_i64()) else { continue };
+            let cause = gap["cause"].as_str().unwrap_or_default().to_owned();
+            match gaps.last_mut() {
+                Some(last) if last.end_ms == start_ms && last.cause == cause => last.end_ms = end_ms,
+                _ => gaps.push(GapSeen { start_ms, end_ms, cause }),
+            }
+        }
+        gaps
+    }
+
+    /// As [`Self::gaps`], of the last day.
+    pub async fn recent_gaps(&self, camera: &str) -> Vec<GapSeen> {
+        let now = crate::raw::now().0;
+        self.gaps(camera, now - 86_400_000, now + 60_000).await
     }
 
     /// The bytes behind a path.

@@ -38,7 +38,8 @@ pub fn camera_states(sources: &Sources) -> Vec<CameraStatus> {
         .iter()
         .map(|key| {
             let of_stream = totals.as_ref().and_then(|t| t.get(key)).copied().unwrap_or_default();
-            status(key, &recorder, &of_stream, now)
+            let status = status(key, &recorder, &of_stream, now);
+            applied.off.get(key).map_or(status.clone(), |since| switched_off(status, *since))
         })
         .collect()
 }
@@ -74,6 +75,19 @@ fn status(key: &StreamKey, recorder: &RecorderView, totals: &Totals, now: WallMs
     }
 }
 
+/// A stream that is not to be recorded: what is kept of it stays true, the rest is about a present it does not have.
+fn switched_off(status: CameraStatus, since: WallMs) -> CameraStatus {
+    CameraStatus {
+        state: CameraState::Disabled,
+        since_ms: since,
+        detail: None,
+        fps_milli: 0,
+        bits_per_s: 0,
+        unbroken_since_ms: None,
+        ..status
+    }
+}
+
 /// A recorder knows of no hole before its own time; the ledger does.
 fn unbroken(said: WallMs, totals: &Totals) -> WallMs {
     let by_ledger = totals.oldest_ms.map_or(said, |oldest| oldest.max(totals.gaps.last_end_ms));
@@ -82,7 +96,16 @@ fn unbroken(said: WallMs, totals: &Totals) -> WallMs {
 
 /// What makes a state worth telling at once; figures alone travel with health.
 fn told(status: &CameraStatus) -> impl PartialEq + use<> {
-    (status.state, status.detail.clone(), status.codec.clone(), status.width, status.height, status.source.clone())
+    let measured = (status.fps_milli > 0, status.last_committed_ms.is_some());
+    (
+        measured,
+        status.state,
+        status.detail.clone(),
+        status.codec.clone(),
+        status.width,
+        status.height,
+        status.source.clone(),
+    )
 }
 
 /// Says every stream's state on change, and all of them when a session begins. Runs until stopped.

@@ -8,7 +8,7 @@ use farwatch_shared::id::HoldId;
 use farwatch_shared::refusal::Refusal;
 use farwatch_shared::seal::{Signed, Verified};
 use farwatch_shared::size::ByteSize;
-use farwatch_shared::time::{Clock, Span};
+use farwatch_shared::time::{Clock, Span, WallMs};
 use farwatch_shared::wire::latest::{Desired, DesiredHold, HoldFact, HubAddress, PartName, Problem, RefusedDesired};
 use tokio::sync::watch;
 use tracing::{info, warn};
@@ -34,6 +34,8 @@ pub struct Applied {
     pub problems: Vec<Problem>,
     /// The cameras that are known, so that an order for another is refused.
     pub known: BTreeSet<StreamKey>,
+    /// Streams that are not to be recorded, and since when: no recorder speaks of them.
+    pub off: BTreeMap<StreamKey, WallMs>,
 }
 
 /// Where the results go: each part of the agent watches its own.
@@ -233,6 +235,17 @@ impl Intake {
             .iter()
             .flat_map(|c| c.streams.iter().map(|s| StreamKey { camera: c.camera, stream: s.stream }))
             .collect();
+        let before = self.wanted.applied.borrow().off.clone();
+        let now = self.with.clock.wall();
+        let off = made
+            .plan
+            .cameras
+            .iter()
+            .flat_map(|c| {
+                c.streams.iter().filter(|s| !s.record).map(|s| StreamKey { camera: c.camera, stream: s.stream })
+            })
+            .map(|key| (key, before.get(&key).copied().unwrap_or(now)))
+            .collect();
         // Holds first: nothing may be deleted that the new state protects.
         self.wanted.retention.send_replace(retention::Wanted {
             rules: made.rules,
@@ -250,6 +263,7 @@ impl Intake {
             refused: None,
             problems: made.problems,
             known,
+            off,
         });
     }
 }
