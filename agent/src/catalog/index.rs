@@ -99,8 +99,11 @@ impl Index {
         let meta = db.get(META)?.and_then(|row| serde_json::from_slice(unframe(VERSION, &row).ok()?).ok());
         let was_clean = db.was_clean() && meta.is_some();
         let meta: Meta = meta.unwrap_or_default();
-        let mut totals: BTreeMap<StreamKey, Totals> =
-            meta.totals.iter().map(|(camera, stream, t)| (StreamKey { camera: *camera, stream: *stream }, *t)).collect();
+        let mut totals: BTreeMap<StreamKey, Totals> = meta
+            .totals
+            .iter()
+            .map(|(camera, stream, t)| (StreamKey { camera: *camera, stream: *stream }, *t))
+            .collect();
         if was_clean {
             return Ok((Self { db, open: BTreeMap::new(), totals, meta }, Vec::new()));
         }
