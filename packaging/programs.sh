@@ -54,9 +54,8 @@ stop() {
 }
 
 end_process() {
-    local tries
     kill "$1" 2>/dev/null || return 0
-    for tries in {1..100}; do
+    for _ in {1..100}; do
         kill -0 "$1" 2>/dev/null || return 0
         sleep 0.1
     done
@@ -144,6 +143,7 @@ start_camera() {
         rm -f "$folder/ready.json"
         # Made on first use; long enough to be worth a word.
         "$programs/farwatch-test-camera" clips >>"$data/logs/camera.log" 2>&1
+        # shellcheck disable=SC2016 # the inner shell expands them
         launch camera sh -c 'exec "$0" "$@" >'"'$folder/ready.json'" "$programs/farwatch-test-camera" \
             --listen "127.0.0.1:$port" --mounts 1 --user viewer --password-file "$folder/password"
     fi
