@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use farwatch_shared::time::DAY_MS;
 use farwatch_tests::site::Site;
 use farwatch_tests::wait::until;
 use reqwest::Method;

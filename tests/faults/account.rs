@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use farwatch_shared::time::DAY_MS;
 use farwatch_tests::camera::TestCamera;
 use farwatch_tests::frames;
 use farwatch_tests::site::Site;

@@ -1,7 +1,14 @@
 //! `kill -9` of recorder, agent and hub at random instants while recording.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use farwatch_agent::catalog::Index;
+use farwatch_agent::config::Home;
+use farwatch_agent::store::{Db, Opened};
+use farwatch_agent::vault::Vault;
+use farwatch_shared::id::SegmentId;
+use farwatch_shared::time::{Clock, Span, WallMs};
 use farwatch_tests::bins::rounds;
 use farwatch_tests::child::signal;
 use farwatch_tests::raw::now;
@@ -32,7 +39,7 @@ async fn quiet(site: &Site) {
 
 #[tokio::test]
 async fn a_killed_recorder_loses_at_most_one_fragment_of_what_it_received() {
-    let site = Site::start("cam0").await;
+    let mut site = Site::start("cam0").await;
     let count = rounds(3, 30);
     let mut worst = (0, 0, 0);
     for round in 1..=count {
@@ -66,7 +73,7 @@ async fn a_killed_recorder_loses_at_most_one_fragment_of_what_it_received() {
     assert!(worst.0 <= FRAGMENT_MS + 100, "lost {} ms of received video", worst.0);
     assert!(worst.1 <= 1_000, "session back after {} ms", worst.1);
     assert!(worst.2 <= 1_000 + GOP_MS, "hole of {} ms", worst.2);
-    catalog_equals_vault(&site).await;
+    catalog_equals_vault(&mut site).await;
 }
 
 #[tokio::test]
@@ -86,7 +93,7 @@ async fn a_killed_agent_loses_nothing() {
     let (first, last) = (account.recorded.first(), account.recorded.last());
     let span = last.zip(first).map(|(l, f)| l.0 - f.0 + 1);
     assert_eq!(span, Some(account.recorded.len() as u64), "an unbroken row of frames");
-    catalog_equals_vault(&site).await;
+    catalog_equals_vault(&mut site).await;
 }
 
 #[tokio::test]
@@ -165,18 +172,27 @@ fn workers(site: &Site) -> Vec<u32> {
         .collect()
 }
 
-/// `reindex` finds exactly what the running catalog already said.
-async fn catalog_equals_vault(site: &Site) {
-    let done = tokio::process::Command::new(farwatch_tests::bins::bin("farwatch-agent"))
-        .arg("--dir")
-        .arg(&site.agent.dir)
-        .args(["reindex", "--check", "--json"])
-        .output()
-        .await
-        .expect("reindex runs");
-    let said = String::from_utf8_lossy(&done.stdout).into_owned();
-    let answer: serde_json::Value = serde_json::from_str(&said)
-        .unwrap_or_else(|e| panic!("reindex --check: {e}: {said} {}", String::from_utf8_lossy(&done.stderr)));
-    assert_eq!(answer["missing"], 0, "{answer}");
-    assert_eq!(answer["surplus"], 0, "{answer}");
+/// Once the agent has stopped in order, its catalog names exactly the closed segments that lie in the vault; the recorder,
+/// which goes on, may have closed one since and has one open.
+async fn catalog_equals_vault(site: &mut Site) {
+    site.agent.stop().await;
+    let home = Home::new(&site.agent.dir);
+    let (db, opened) = Db::open(&home.catalog(), 1 << 20, &Clock::real()).expect("the catalog opens");
+    assert_eq!(opened, Opened::Clean, "the catalog was closed in order");
+    let (index, damaged) = Index::load(db).expect("the catalog reads");
+    assert!(damaged.is_empty(), "{damaged:?}");
+    let always = Span { start_ms: WallMs(0), end_ms: WallMs(1 << 45) };
+    let catalogued: BTreeSet<SegmentId> = index
+        .totals()
+        .keys()
+        .flat_map(|key| index.overlapping(*key, always).expect("the catalog answers"))
+        .map(|entry| entry.segment)
+        .collect();
+    let found = Vault::new(home.vault()).scan().expect("the vault can be walked");
+    let lying: BTreeSet<SegmentId> = found.into_iter().map(|found| found.segment).collect();
+    let missing: Vec<_> = lying.difference(&catalogued).collect();
+    let surplus: Vec<_> = catalogued.difference(&lying).collect();
+    println!("catalog names {} segments, {} lie in the vault", catalogued.len(), lying.len());
+    assert!(surplus.is_empty(), "catalogued and not there: {surplus:?}");
+    assert!(missing.len() <= 2, "there and not catalogued: {missing:?}");
 }

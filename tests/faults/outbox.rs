@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use farwatch_shared::time::DAY_MS;
 use farwatch_tests::bins::rounds;
 use farwatch_tests::person::GapSeen;
 use farwatch_tests::site::Site;
