@@ -17,6 +17,10 @@ use crate::vault::Vault;
 /// Runs looked at for segments that are not closed yet: a handover has two.
 const OPEN_RUNS: usize = 2;
 
+/// Of each, the newest files: the one being written, and one that was closed this moment, whose line in the log is still to
+/// come.
+const OPEN_SEGMENTS: usize = 2;
+
 /// Why there is no manifest.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum GatherError {
@@ -87,7 +91,10 @@ fn read_open(vault: &Vault, stream: StreamKey, range: Span, closed: &[Entry]) ->
     let runs = vault.runs(stream.camera, stream.stream).unwrap_or_default();
     let newest = runs.iter().rev().take(OPEN_RUNS);
     newest
-        .filter_map(|run| vault.segments(stream.camera, stream.stream, *run).ok()?.last().copied())
+        .flat_map(|run| {
+            let segments = vault.segments(stream.camera, stream.stream, *run).unwrap_or_default();
+            segments.into_iter().rev().take(OPEN_SEGMENTS).collect::<Vec<_>>()
+        })
         .filter(|found| !closed.iter().any(|e| e.segment == found.segment))
         .filter_map(|found| {
             let contents = vault.read(&found.segment).ok()?;
