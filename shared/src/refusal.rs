@@ -47,6 +47,14 @@ pub enum Refusal {
     SecretInUrl,
     #[error("the policy cannot be kept: its ceiling is below its floor")]
     CeilingBelowFloor,
+    #[error(
+        "the policy cannot be kept on this disk: shorten the floor, lower the bit rate or give the box a larger disk"
+    )]
+    PolicyTooLarge,
+    #[error("sound is recorded only for a stated purpose; give one")]
+    NoAudioPurpose,
+    #[error("the schedule cannot be read: an unknown time zone, or a window that is none")]
+    BadSchedule,
     #[error("the certificate does not give the right to this")]
     NotYours,
     #[error("the certificate is revoked; enrol this box again")]

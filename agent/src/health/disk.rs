@@ -11,7 +11,14 @@ pub fn of_vault(root: &Path, footage: ByteSize) -> DiskHealth {
     // The vault may not be there yet; its parent is on the same file system.
     let stat = rustix::fs::statvfs(root).or_else(|_| rustix::fs::statvfs(root.parent().unwrap_or(root)));
     let Ok(stat) = stat else {
-        return DiskHealth { total: ByteSize(0), free: ByteSize(0), inodes_total: 0, inodes_free: 0, footage };
+        return DiskHealth {
+            total: ByteSize(0),
+            free: ByteSize(0),
+            inodes_total: 0,
+            inodes_free: 0,
+            footage,
+            wear: None,
+        };
     };
     DiskHealth {
         total: ByteSize(stat.f_blocks.saturating_mul(stat.f_frsize)),
@@ -19,5 +26,6 @@ pub fn of_vault(root: &Path, footage: ByteSize) -> DiskHealth {
         inodes_total: stat.f_files,
         inodes_free: stat.f_favail,
         footage,
+        wear: None,
     }
 }

@@ -79,6 +79,7 @@ pub fn take(samplers: &mut Samplers, config: &HealthConfig) -> HealthSample {
             OutboxHealth { waiting: o.waiting, bytes: o.bytes, oldest_ms: o.oldest_ms, dropped: o.dropped }
         }),
         cameras: camera_states(&config.sources),
+        retention: None,
     }
 }
 

@@ -75,7 +75,7 @@ pub fn make_plan(parts: &Parts, agent: AgentId, key: &OpenKey, settings: &Settin
 
 fn plan_camera(camera: &DesiredCamera, floor_days: u32, key: &OpenKey, problems: &mut Vec<Problem>) -> PlanCamera {
     let mut problem = |refusal: Refusal, detail: String| {
-        problems.push(Problem { camera: Some(camera.camera), refusal, detail });
+        problems.push(Problem { camera: Some(camera.camera), refusal, detail, missing: None });
     };
     let mut credential: Option<Secret> = None;
     let mut streams = Vec::new();
@@ -131,18 +131,19 @@ mod tests {
     use farwatch_shared::wire::latest::{CamerasPart, DesiredStream, SourceChoice};
 
     fn camera(url: &str, credential: Option<Sealed>, id: CameraId) -> Parts {
-        let stream = DesiredStream { stream: StreamName::Main, url: url.into(), record: true };
+        let stream = DesiredStream { stream: StreamName::Main, url: url.into(), record: true, target: None };
         let camera = DesiredCamera {
             camera: id,
             name: "Gate".into(),
             recording: Recording::Continuous,
             audio: false,
+            audio_purpose: None,
             source: SourceChoice::Auto,
             streams: vec![stream],
             credential,
             ca_pem: None,
         };
-        Parts { cameras: CamerasPart { cameras: vec![camera] }, ..Parts::default() }
+        Parts { cameras: CamerasPart { cameras: vec![camera], time_zone: None }, ..Parts::default() }
     }
 
     // OPS-03

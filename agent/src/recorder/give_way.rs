@@ -61,6 +61,8 @@ fn named(step: GiveWay, candidate: &Candidate, floors: &BTreeMap<CameraId, u32>,
             let days = floors.get(&candidate.segment.camera).copied().unwrap_or(longest);
             now.since(candidate.span.end_ms) > i64::from(days) * DAY_MS
         }
+        // The recorder knows no events; that step is the agent's.
+        GiveWay::WithoutEvent => false,
         GiveWay::SubStreams => candidate.segment.stream == StreamName::Sub,
         GiveWay::Oldest => true,
     }

@@ -9,6 +9,7 @@ use farwatch_shared::id::{AgentId, CameraId, RecorderId, SegmentId, StreamName};
 use farwatch_shared::secret::Secret;
 use farwatch_shared::size::ByteSize;
 use farwatch_shared::time::{BootNs, Span, WallMs};
+pub use farwatch_shared::wire::latest::GiveWay;
 use farwatch_shared::wire::latest::{CameraState, SourceChoice};
 use serde::{Deserialize, Serialize};
 
@@ -106,18 +107,6 @@ pub struct DiskRule {
     /// What must stay whatever happens.
     #[serde(default)]
     pub holds: Vec<PlanHold>,
-}
-
-/// One step of giving way. Within a step the oldest goes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum GiveWay {
-    /// Footage older than its camera's floor.
-    OverFloor,
-    /// Sub streams of any age.
-    SubStreams,
-    /// Anything.
-    Oldest,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -231,8 +231,8 @@ fn told(entry: Entry, row: &CameraRow) -> Entry {
         .with(
             "recording",
             match row.recording {
-                Recording::Continuous => "continuous",
                 Recording::Off => "off",
+                _ => "continuous",
             },
         )
         .with("floor_days", i64::from(row.floor_days))

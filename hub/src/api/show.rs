@@ -98,7 +98,7 @@ pub(crate) fn camera(row: &CameraRow, now: &CameraNow, agent: &AgentNow) -> Came
         agent: row.agent,
         site: agent.site,
         name: row.name.clone(),
-        recording: recording(row.recording),
+        recording: recording(&row.recording),
         state: last.filter(|_| online).unwrap_or(CameraStateNow::Unknown),
         last_state: last.filter(|_| !online),
         since_ms: status.map(|s| s.since_ms),
@@ -136,10 +136,10 @@ pub(super) fn stream(status: &wire::CameraStatus) -> StreamNow {
     }
 }
 
-pub(super) fn recording(recording: wire::Recording) -> RecordingChoice {
+pub(super) fn recording(recording: &wire::Recording) -> RecordingChoice {
     match recording {
-        wire::Recording::Continuous => RecordingChoice::Continuous,
         wire::Recording::Off => RecordingChoice::Off,
+        _ => RecordingChoice::Continuous,
     }
 }
 

@@ -251,6 +251,12 @@ impl Keep<'_> {
             FactBody::Security(_) => ("security", Some("agent.security")),
             FactBody::EpochStarted(_) => ("epoch_started", Some("agent.outbox")),
             FactBody::Dropped(_) => ("dropped", Some("agent.outbox")),
+            FactBody::Coverage(_) => ("coverage", None),
+            FactBody::Checkpoint(_) => ("checkpoint", None),
+            FactBody::Deletion(_) => ("deletion", Some("agent.deletion")),
+            FactBody::Event(_) => ("event", None),
+            FactBody::Clock(_) => ("clock", Some("agent.clock")),
+            FactBody::Fault(_) => ("fault", Some("agent.fault")),
         };
         let row = FactRow {
             agent: self.agent,

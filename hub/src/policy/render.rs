@@ -7,7 +7,7 @@ use farwatch_shared::size::ByteSize;
 use farwatch_shared::wire::INLINE_PART;
 use farwatch_shared::wire::latest::{
     CamerasPart, DesiredCamera, DesiredHold, DesiredStream, HoldsPart, HubAddress, HubsPart, PartName, PartRef,
-    RetentionPart, RetentionRule,
+    RetentionPart, RetentionRule, WhenShort,
 };
 
 use crate::store::cameras::{CameraRow, HoldRow, streams};
@@ -34,13 +34,18 @@ pub fn render(cameras: &[CameraRow], holds: &[HoldRow], hubs: &[HubAddress]) -> 
     cameras.sort_by_key(|c| c.camera);
     let mut holds: Vec<&HoldRow> = holds.iter().filter(|h| h.released_ms.is_none()).collect();
     holds.sort_by_key(|h| h.hold);
-    let cameras_part = CamerasPart { cameras: cameras.iter().map(|c| camera(c)).collect() };
+    let cameras_part = CamerasPart { cameras: cameras.iter().map(|c| camera(c)).collect(), time_zone: None };
     let retention = RetentionPart {
         cameras: cameras
             .iter()
-            .map(|c| (c.camera, RetentionRule { floor_days: c.floor_days, ceiling_days: c.ceiling_days }))
+            .map(|c| {
+                let (floor_days, ceiling_days) = (c.floor_days, c.ceiling_days);
+                (c.camera, RetentionRule { floor_days, ceiling_days, event_days: None, quota: None })
+            })
             .collect(),
         min_free: MIN_FREE,
+        when_short: WhenShort::default(),
+        give_way: Vec::new(),
     };
     let holds_part = HoldsPart { holds: holds.iter().map(|h| hold(h)).collect() };
     let hubs_part = HubsPart { hubs: hubs.to_vec() };
@@ -76,10 +81,14 @@ fn camera(row: &CameraRow) -> DesiredCamera {
     DesiredCamera {
         camera: row.camera,
         name: row.name.clone(),
-        recording: row.recording,
+        recording: row.recording.clone(),
         audio: row.audio,
+        audio_purpose: None,
         source: row.source,
-        streams: streams(row).into_iter().map(|(stream, url)| DesiredStream { stream, url, record: true }).collect(),
+        streams: streams(row)
+            .into_iter()
+            .map(|(stream, url)| DesiredStream { stream, url, record: true, target: None })
+            .collect(),
         credential: row.credential.clone(),
         ca_pem: row.ca_pem.clone(),
     }

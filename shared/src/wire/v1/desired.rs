@@ -59,6 +59,9 @@ pub struct PartRef {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CamerasPart {
     pub cameras: Vec<DesiredCamera>,
+    /// IANA name of the site's zone: the days of coverage statements. UTC when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
 }
 
 /// One camera.
@@ -67,9 +70,12 @@ pub struct DesiredCamera {
     pub camera: CameraId,
     pub name: String,
     pub recording: Recording,
-    /// Off unless a purpose was set (CAP-02).
+    /// Sound is recorded only when this is true and `audio_purpose` says why (CAP-02).
     #[serde(default)]
     pub audio: bool,
+    /// Why sound is recorded, in a person's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio_purpose: Option<String>,
     #[serde(default)]
     pub source: SourceChoice,
     pub streams: Vec<DesiredStream>,
@@ -81,12 +87,78 @@ pub struct DesiredCamera {
     pub ca_pem: Option<String>,
 }
 
-/// Whether a camera is recorded. Modes beyond these are a later issue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+impl DesiredCamera {
+    /// Whether sound may be recorded: wanted, and for a stated purpose.
+    #[must_use]
+    pub fn records_sound(&self) -> bool {
+        self.audio && self.audio_purpose.as_deref().is_some_and(|purpose| !purpose.trim().is_empty())
+    }
+}
+
+/// When a camera is recorded (CAP-02).
+///
+/// On the wire `"continuous"` and `"off"` are words, the others objects of one member, e.g. `{"event": {…}}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Recording {
     Continuous,
     Off,
+    /// Within the windows; outside them the gap's cause is `schedule`.
+    Schedule(Schedule),
+    /// Around events; between them the gap's cause is `schedule`.
+    Event(EventRecording),
+    /// The camera is read for live view and health, and nothing is kept.
+    LiveOnly(LiveOnly),
+}
+
+/// Weekly windows on the site's wall clock, daylight saving included.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schedule {
+    /// IANA name, e.g. `Europe/Berlin`.
+    pub time_zone: String,
+    /// Windows may touch or overlap. None means never.
+    pub windows: Vec<Window>,
+}
+
+/// From `start` to `end` on each of the days; `end` at or before `start` reaches into the next day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// ISO: 1 is Monday, 7 is Sunday.
+    pub days: Vec<u8>,
+    /// Minutes after midnight on the wall clock, 0 to 1439.
+    pub start_minute: u16,
+    /// Minutes after midnight, 0 to 1440.
+    pub end_minute: u16,
+}
+
+/// What is kept around an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventRecording {
+    /// Seconds kept before the event begins, at most 60; held in memory until then.
+    pub pre_s: u16,
+    /// Seconds kept after it ends, at most 3600.
+    pub post_s: u16,
+    /// What counts as one. A trigger by hand always does.
+    #[serde(default)]
+    pub triggers: Vec<Trigger>,
+}
+
+/// What may begin an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trigger {
+    /// The encoded frames grew: something moved.
+    Activity,
+    /// A person or a program on the box said so (`farwatch-agent trigger`).
+    Manual,
+    /// An alarm input of the box or the camera.
+    Input,
+}
+
+/// Why a camera is watched and not recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveOnly {
+    pub reason: String,
 }
 
 /// Which of the two ways in is used.
@@ -108,6 +180,22 @@ pub struct DesiredStream {
     /// Whether this stream is recorded, or only known.
     #[serde(default = "yes")]
     pub record: bool,
+    /// What the camera was set to; measured figures far from it open a fault (CAP-04).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<StreamTarget>,
+}
+
+/// What a stream should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamTarget {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub height: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fps_milli: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bits_per_s: Option<u64>,
 }
 
 fn yes() -> bool {
@@ -153,6 +241,12 @@ pub struct RetentionPart {
     pub cameras: BTreeMap<CameraId, RetentionRule>,
     /// Free space the agent keeps on the vault's file system.
     pub min_free: ByteSize,
+    /// What happens when the disk cannot keep the promise after all.
+    #[serde(default)]
+    pub when_short: WhenShort,
+    /// What goes first when it is short, in this order; what no step names stays. Empty: [`GiveWay::USUAL`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub give_way: Vec<GiveWay>,
 }
 
 /// Never delete younger than the floor; must delete older than the ceiling.
@@ -161,6 +255,42 @@ pub struct RetentionRule {
     pub floor_days: u32,
     #[serde(default)]
     pub ceiling_days: Option<u32>,
+    /// Footage with an event in it is kept at least so long; at least the floor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_days: Option<u32>,
+    /// Most bytes this camera may occupy; footage over its floor goes beyond it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<ByteSize>,
+}
+
+/// What gives way when the disk is full and nothing is old enough to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhenShort {
+    /// Recording goes on; footage under the floor goes in the declared order, and the breach is signed.
+    #[default]
+    KeepRecording,
+    /// The floor stands; recording stops with a gap of cause `disk`.
+    KeepFloor,
+}
+
+/// One step of giving way. Within a step the oldest goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GiveWay {
+    /// Footage older than its camera's floor.
+    OverFloor,
+    /// Sub streams of any age.
+    SubStreams,
+    /// Footage without an event in it.
+    WithoutEvent,
+    /// Anything.
+    Oldest,
+}
+
+impl GiveWay {
+    /// Unless a policy says otherwise.
+    pub const USUAL: [Self; 3] = [Self::OverFloor, Self::SubStreams, Self::Oldest];
 }
 
 /// Footage outside the ring.

@@ -7,12 +7,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::HealthSample;
+use super::{HealthSample, Trigger};
 use crate::digest::Digest;
+use crate::evidence::{Checkpoint, CoverageStatement, DeletionCertificate};
 use crate::id::{CameraId, HoldId, OrderId, OutboxEpoch, PersonId, RunId, StreamName};
 use crate::refusal::Refusal;
+use crate::seal::Signed;
 use crate::size::ByteSize;
-use crate::time::WallMs;
+use crate::time::{BootNs, ClockState, Span, WallMs};
 
 /// Order is promised within a class. The order here is also the order of importance, most important first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -26,10 +28,18 @@ pub enum FactClass {
     Breach,
     /// Never dropped.
     Coverage,
-    /// What was recorded: heads of the segment chains. Never dropped.
+    /// What was recorded: heads of the segment chains, checkpoints over them. Never dropped.
     ChainHead,
+    /// What retention removed. Never dropped.
+    Deletion,
     /// What was not recorded.
     Gap,
+    /// What happened in front of a camera.
+    Event,
+    /// Steps and states of the box's clock.
+    Clock,
+    /// What is broken, and when it was mended.
+    Fault,
     /// The camera's view moved.
     Viewpoint,
     /// Refusals and security events, as first and count.
@@ -41,13 +51,17 @@ pub enum FactClass {
 }
 
 impl FactClass {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::Access,
         Self::Hold,
         Self::Breach,
         Self::Coverage,
         Self::ChainHead,
+        Self::Deletion,
         Self::Gap,
+        Self::Event,
+        Self::Clock,
+        Self::Fault,
         Self::Viewpoint,
         Self::Security,
         Self::Outbox,
@@ -57,7 +71,7 @@ impl FactClass {
     /// Facts that are kept even when the outbox is full; then pulls are refused instead.
     #[must_use]
     pub fn never_dropped(self) -> bool {
-        matches!(self, Self::Access | Self::Hold | Self::Breach | Self::Coverage | Self::ChainHead)
+        matches!(self, Self::Access | Self::Hold | Self::Breach | Self::Coverage | Self::ChainHead | Self::Deletion)
     }
 
     /// As on the wire and in the hub's tables.
@@ -69,7 +83,11 @@ impl FactClass {
             Self::Breach => "breach",
             Self::Coverage => "coverage",
             Self::ChainHead => "chain_head",
+            Self::Deletion => "deletion",
             Self::Gap => "gap",
+            Self::Event => "event",
+            Self::Clock => "clock",
+            Self::Fault => "fault",
             Self::Viewpoint => "viewpoint",
             Self::Security => "security",
             Self::Outbox => "outbox",
@@ -105,6 +123,15 @@ pub enum FactBody {
     Access(AccessFact),
     Hold(HoldFact),
     Breach(BreachFact),
+    /// A signed [`CoverageStatement`](crate::evidence::CoverageStatement).
+    Coverage(CoverageFact),
+    /// A signed [`Checkpoint`](crate::evidence::Checkpoint).
+    Checkpoint(CheckpointFact),
+    /// A signed [`DeletionCertificate`](crate::evidence::DeletionCertificate).
+    Deletion(DeletionFact),
+    Event(EventFact),
+    Clock(ClockFact),
+    Fault(FaultFact),
     Security(SecurityFact),
     EpochStarted(EpochStarted),
     Dropped(DroppedFacts),
@@ -218,6 +245,107 @@ pub struct BreachFact {
     pub end_ms: WallMs,
     pub bytes: ByteSize,
     pub detail: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CoverageFact {
+    pub statement: Signed<CoverageStatement>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckpointFact {
+    pub checkpoint: Signed<Checkpoint>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeletionFact {
+    pub certificate: Signed<DeletionCertificate>,
+}
+
+/// Something happened in front of a camera, or somebody said so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventFact {
+    pub camera: CameraId,
+    pub trigger: Trigger,
+    /// Of the event itself, pre- and post-roll not counted in.
+    pub start_ms: WallMs,
+    pub end_ms: WallMs,
+    #[serde(default)]
+    pub detail: Option<String>,
+}
+
+/// The box's wall clock was not what it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockFact {
+    /// When it was noticed, as the clock had it afterwards.
+    pub at_ms: WallMs,
+    pub boot_id: String,
+    pub boot_ns: BootNs,
+    pub change: ClockChange,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum ClockChange {
+    /// The wall clock moved against the boot clock by this much; positive is forward.
+    Stepped { by_ms: i64 },
+    /// How far it can be trusted changed.
+    State { before: ClockState, now: ClockState },
+    /// Footage of this boot recorded while nobody had set the clock was later than it says by this much. The files never
+    /// change; whoever reads them adds it.
+    Reanchored { until_boot_ns: BootNs, by_ms: i64 },
+}
+
+/// What is broken on a box. Open until a fact of the same fault says `open: false`, which only a measurement does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultFact {
+    pub fault: FaultKind,
+    #[serde(default)]
+    pub camera: Option<CameraId>,
+    #[serde(default)]
+    pub stream: Option<StreamName>,
+    /// The footage it is about, for damage.
+    #[serde(default)]
+    pub span: Option<Span>,
+    /// True when it begins, false when it was seen mended.
+    pub open: bool,
+    /// What happened and what to do, for people.
+    pub detail: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultKind {
+    /// Stored footage no longer matches its digest, or does not decode.
+    Damage,
+    /// The disk says it wears out or fails (SMART).
+    DiskWear,
+    /// The disk is slower than the cameras, or read-only, or full.
+    Disk,
+    /// Resolution, frame rate or bit rate are far from the target.
+    TargetDrift,
+    /// The retention policy will not be kept at the measured rate.
+    RetentionAtRisk,
+    /// The wall clock is not set, or jumps.
+    ClockUnsure,
+    /// The vault is not on the disk it should be on.
+    WrongMount,
+}
+
+impl FaultKind {
+    /// As on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Damage => "damage",
+            Self::DiskWear => "disk_wear",
+            Self::Disk => "disk",
+            Self::TargetDrift => "target_drift",
+            Self::RetentionAtRisk => "retention_at_risk",
+            Self::ClockUnsure => "clock_unsure",
+            Self::WrongMount => "wrong_mount",
+        }
+    }
 }
 
 /// The same refusal, first seen and counted.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::CameraStatus;
+use crate::id::{CameraId, StreamName};
 use crate::size::ByteSize;
 use crate::time::{ClockState, WallMs};
 
@@ -29,6 +30,39 @@ pub struct HealthSample {
     pub outbox: OutboxHealth,
     #[serde(default)]
     pub cameras: Vec<CameraStatus>,
+    /// How long the disk lasts at the measured rate; absent until an hour was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<RetentionHealth>,
+}
+
+/// What the retention engine expects (RET-02, CAP-04).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetentionHealth {
+    /// All cameras together, over the last day or since the recorder started.
+    pub bytes_per_day: ByteSize,
+    /// Room for footage: what lies there plus what is free above `min_free`.
+    pub capacity: ByteSize,
+    /// Footage that may not go: under its floor, held, or of the event class.
+    pub bound: ByteSize,
+    /// Whole hours of footage the disk can hold at that rate.
+    pub hours_possible: u64,
+    /// The longest floor the policy asks for, in hours.
+    pub floor_hours: u64,
+    /// When footage under its floor would have to go; absent when the floor is kept.
+    #[serde(default)]
+    pub breach_at_ms: Option<WallMs>,
+    /// Bytes the disk is short of for the floors at that rate; 0 when they are kept.
+    pub missing: ByteSize,
+    /// What would go first now.
+    #[serde(default)]
+    pub next_to_go: Option<NextToGo>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextToGo {
+    pub camera: CameraId,
+    pub stream: StreamName,
+    pub start_ms: WallMs,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +82,30 @@ pub struct DiskHealth {
     pub inodes_free: u64,
     /// Bytes of footage in the vault.
     pub footage: ByteSize,
+    /// What the disk says of itself, where it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wear: Option<DiskWear>,
+}
+
+/// Age of a disk, from SMART, NVMe or eMMC registers (RET-07).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskWear {
+    /// E.g. `nvme0n1`.
+    pub disk: String,
+    /// Per cent of its rated life used; may pass 100.
+    #[serde(default)]
+    pub used_percent: Option<u32>,
+    /// Errors the medium itself counted.
+    #[serde(default)]
+    pub media_errors: Option<u64>,
+    #[serde(default)]
+    pub power_on_hours: Option<u64>,
+    /// The disk's own verdict.
+    #[serde(default)]
+    pub failing: Option<bool>,
+    /// Bytes the block device was told to write since it was attached.
+    #[serde(default)]
+    pub written: Option<ByteSize>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,6 +8,7 @@ use super::{CameraState, PartName};
 use crate::digest::Digest;
 use crate::id::{CameraId, StreamName};
 use crate::refusal::Refusal;
+use crate::size::ByteSize;
 use crate::time::WallMs;
 
 /// The agent's answer to a desired state.
@@ -51,6 +52,9 @@ pub struct Problem {
     pub camera: Option<CameraId>,
     pub refusal: Refusal,
     pub detail: String,
+    /// Bytes the disk is short of, for `policy_too_large`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<ByteSize>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
