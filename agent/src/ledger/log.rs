@@ -1,11 +1,7 @@
 //! An append-only file of entries: CRC-framed, hash-chained, preallocated, one writer, any number of readers.
 //!
-//! Belongs here: the format, appending, cutting a torn tail, reading from any position while the file grows.
-//! Does not: what an entry says ([`super::entry`]), or when it must be safe (the caller syncs before it acts).
-//!
-//! Format: 16 bytes of magic, then frames. A frame is `length u32 LE`, `crc32 u32 LE` over what follows it,
-//! `chain 32 bytes`, `payload`. The chain is `SHA-256(chain before || payload)`, the first one
-//! `SHA-256(magic || name of the log)`. A length of 0 is the preallocated end. Entries count from 0.
+//! Belongs here: appending, cutting a torn tail, reading from any position while the file grows. Does not: the format
+//! (`shared::evidence::log`), what an entry says ([`super::entry`]), or when it must be safe (the caller syncs before it acts).
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -13,14 +9,11 @@ use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use farwatch_shared::digest::Digest;
+pub use farwatch_shared::evidence::log::{ENTRY_LIMIT, Entry, Position};
+use farwatch_shared::evidence::log::{FRAME_HEAD, Frame, MAGIC, frame, read_frame};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-const MAGIC: &[u8; 16] = b"farwatch log 1\n\0";
-const FRAME_HEAD: usize = 40;
-/// Bound on one entry; a longer one is refused when written and damage when read.
-pub const ENTRY_LIMIT: usize = 256 << 10;
 /// The file grows by this much at a time, so that appending rarely changes its metadata.
 const GROWTH: u64 = 256 << 10;
 
@@ -39,42 +32,6 @@ pub enum LogError {
     NotUnderstood { path: PathBuf, index: u64, source: serde_json::Error },
     #[error("an entry cannot be written as JSON")]
     Unwritable(#[source] serde_json::Error),
-}
-
-/// A place between two entries: where the next one is or will be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize)]
-pub struct Position {
-    /// Byte offset in the file.
-    pub offset: u64,
-    /// Index of the entry at that offset.
-    pub index: u64,
-    /// The chain up to here.
-    pub chain: Digest,
-}
-
-impl Position {
-    /// Before the first entry of the log of that name.
-    #[must_use]
-    pub fn start(name: &str) -> Self {
-        Self { offset: MAGIC.len() as u64, index: 0, chain: Digest::of_parts(&[MAGIC, name.as_bytes()]) }
-    }
-
-    fn after(&self, payload: &[u8]) -> Self {
-        Self {
-            offset: self.offset + (FRAME_HEAD + payload.len()) as u64,
-            index: self.index + 1,
-            chain: Digest::of_parts(&[&self.chain.0, payload]),
-        }
-    }
-}
-
-/// One entry as it stands in the file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    pub index: u64,
-    pub payload: Vec<u8>,
-    /// Where to go on reading.
-    pub next: Position,
 }
 
 /// A log's name is its file name without `.log`; it seeds the chain, so a file moved under another name does not pass.
@@ -159,14 +116,7 @@ impl LogWriter {
         if payload.len() > ENTRY_LIMIT {
             return Err(LogError::TooLarge { len: payload.len() });
         }
-        let next = self.at.after(&payload);
-        let mut frame = Vec::with_capacity(FRAME_HEAD + payload.len());
-        frame.extend_from_slice(&u32::try_from(payload.len()).unwrap_or(u32::MAX).to_le_bytes());
-        frame.extend_from_slice(&[0; 4]);
-        frame.extend_from_slice(&next.chain.0);
-        frame.extend_from_slice(&payload);
-        let crc = crc32fast::hash(&frame[8..]);
-        frame[4..8].copy_from_slice(&crc.to_le_bytes());
+        let (frame, next) = frame(&self.at, &payload);
         self.allocate(frame.len() as u64);
         if let Err(source) = self.file.write_all_at(&frame, self.at.offset) {
             // A reader must not take half a frame for the end of the log for ever.
@@ -243,26 +193,22 @@ impl LogReader {
     /// # Errors
     /// When the file cannot be read, or an entry does not follow from the one before.
     pub fn next_entry(&mut self) -> Result<Option<Entry>, LogError> {
-        let Some(head) = self.read(self.at.offset, FRAME_HEAD)? else { return Ok(None) };
-        let len = u32::from_le_bytes([head[0], head[1], head[2], head[3]]) as usize;
-        let crc = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
-        if len == 0 || len > ENTRY_LIMIT {
-            self.forget();
-            return Ok(None);
+        let (at, mut want) = (self.at, FRAME_HEAD);
+        loop {
+            let Some(bytes) = self.read(at.offset, want)? else { return Ok(None) };
+            match read_frame(bytes, &at) {
+                Frame::Needs(bytes) => want = bytes,
+                Frame::Whole(entry) => {
+                    self.at = entry.next;
+                    return Ok(Some(entry));
+                }
+                Frame::End | Frame::Torn => {
+                    self.forget();
+                    return Ok(None);
+                }
+                Frame::Broken => return Err(LogError::BrokenChain { path: self.path.clone(), index: at.index }),
+            }
         }
-        let Some(frame) = self.read(self.at.offset, FRAME_HEAD + len)? else { return Ok(None) };
-        if crc32fast::hash(&frame[8..]) != crc {
-            self.forget();
-            return Ok(None);
-        }
-        let (chain, payload) = (frame[8..FRAME_HEAD].to_vec(), frame[FRAME_HEAD..].to_vec());
-        let next = self.at.after(&payload);
-        if chain != next.chain.0 {
-            return Err(LogError::BrokenChain { path: self.path.clone(), index: self.at.index });
-        }
-        let entry = Entry { index: self.at.index, payload, next };
-        self.at = next;
-        Ok(Some(entry))
     }
 
     /// The next entry, decoded.

@@ -1,13 +1,15 @@
 //! The append-only logs: gaps, closings, accesses, spent orders, chain heads.
 //!
-//! Belongs here: the framed, hash-chained file ([`log`]), what the recorder writes into its own ([`entry`]), what the agent
+//! Belongs here: the framed, hash-chained file ([`log`]), what the recorder writes into its own ([`entry`], whose words
+//! the offline verifier knows too), what the agent
 //! writes into its own ([`agent`]), reading on ([`follow`]), gathering closings into chain heads ([`heads`]).
 //! Does not: deriving the catalog or the outbox from them.
 
 pub mod agent;
-pub mod entry;
 pub mod follow;
 pub mod gather;
 pub mod heads;
 pub mod log;
 pub mod security;
+
+pub use farwatch_shared::evidence::entry;

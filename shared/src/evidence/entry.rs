@@ -1,16 +1,17 @@
-//! What a recorder writes into its log.
+//! What a recorder writes into its log, and what the agent's log says of footage that goes.
 //!
-//! Belongs here: the entries and their meaning. Does not: how they lie in the file ([`super::log`]).
+//! Belongs here: the entries and their meaning. Does not: how they lie in the file ([`super::log`]), writing them.
 //!
 //! Per stream the spans of [`Closed`] (also inside `recovered`) and [`Gap`] entries are disjoint on the boot clock and
 //! leave nothing out: each begins where the one before ended. A log is written within one boot, named in `started`.
 
-use farwatch_shared::digest::Digest;
-use farwatch_shared::id::{CameraId, RecorderId, RunId, SegmentId, StreamName};
-use farwatch_shared::size::ByteSize;
-use farwatch_shared::time::{BootNs, ClockState, Span, WallMs};
-use farwatch_shared::wire::latest::GapCause;
 use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::id::{CameraId, RecorderId, RunId, SegmentId, StreamName};
+use crate::size::ByteSize;
+use crate::time::{BootNs, ClockState, Span, WallMs};
+use crate::wire::v1::GapCause;
 
 /// One instant on both of the box's clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -170,6 +171,16 @@ pub struct StreamEnd {
     pub clean_stop: bool,
     /// The last segment.
     pub last: Option<RunLink>,
+}
+
+/// One segment of a `deleting` entry of the agent's log: what a deletion certificate is made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GoneSegment {
+    pub segment: SegmentId,
+    /// As the closing said.
+    pub digest: Digest,
+    pub span: Span,
+    pub bytes: ByteSize,
 }
 
 /// Why a segment was deleted by the recorder.
