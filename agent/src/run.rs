@@ -19,7 +19,7 @@ use crate::catalog::{Catalog, CatalogConfig, Evidence};
 use crate::config::{Home, Settings, make_private};
 use crate::enrol::{Door, Identity, TrustedTime, boot_id, hostname, target};
 use crate::footage::{Desk, DeskConfig};
-use crate::health::{HealthConfig, Sources, health, say_changes};
+use crate::health::{Faults, HealthConfig, Sources, health, say_changes};
 use crate::ledger::agent::AgentLedger;
 use crate::ledger::gather::gather;
 use crate::ledger::security::Security;
@@ -48,6 +48,7 @@ struct Base {
     trusted: TrustedTime,
     ledger: AgentLedger,
     security: Security,
+    faults: Faults,
     vault: Vault,
     catalog: Catalog,
     outbox: Outbox,
@@ -147,8 +148,10 @@ fn ground(home: Home, settings: Settings, clock: &Clock, identity: Arc<Identity>
     let (door_in, door) = watch::channel(Arc::new(door_of(&identity, &trusted)?));
     let (identity_in, identity) = watch::channel(identity);
     let security = Security::new(ledger.clone(), clock.clone());
+    let faults = Faults::new(ledger.clone());
     let clock = clock.clone();
-    let base = Base { home, settings, clock, trusted, ledger, security, vault, catalog, outbox, identity, door };
+    let base =
+        Base { home, settings, clock, trusted, ledger, security, faults, vault, catalog, outbox, identity, door };
     Ok((base, identity_in, door_in))
 }
 
@@ -216,6 +219,7 @@ fn start_parts(
         sources,
         line: uplink.line(),
         outbox: base.outbox.clone(),
+        faults: base.faults.clone(),
         vault: base.home.vault(),
     };
     tasks.spawn(serve(base.home.status_socket(), answers, stop.clone()));

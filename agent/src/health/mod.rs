@@ -8,6 +8,7 @@ mod cameras;
 mod clock;
 mod cpu;
 mod disk;
+mod faults;
 mod memory;
 mod network;
 mod sample;
@@ -15,4 +16,5 @@ mod temperature;
 
 pub use cameras::{Sources, camera_states, footage, say_changes};
 pub use disk::of_vault as disk_of;
+pub use faults::{About, Faults, Told};
 pub use sample::{HealthConfig, health, take};

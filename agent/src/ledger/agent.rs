@@ -11,11 +11,14 @@ use farwatch_shared::digest::Digest;
 use farwatch_shared::id::{CameraId, HoldId, OrderId, RecorderId, RunId, SegmentId, StreamName};
 use farwatch_shared::size::ByteSize;
 use farwatch_shared::time::{Clock, DAY_MS, Span, WallMs};
-use farwatch_shared::wire::latest::{AccessFact, BreachFact, ChainHeadFact, HoldFact, SecurityFact};
+use farwatch_shared::wire::latest::{
+    AccessFact, BreachFact, ChainHeadFact, ClockFact, FaultFact, HoldFact, SecurityFact,
+};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 use super::log::{LogError, LogWriter, Position};
+use super::open_faults::OpenFaults;
 
 /// One line of `agent.log`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +63,17 @@ pub enum AgentBody {
         log: RecorderId,
         resume: Position,
     },
+    /// Something is broken, or was seen mended.
+    Fault {
+        fact: FaultFact,
+        /// The file it is about, for damage.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        segment: Option<SegmentId>,
+    },
+    /// The wall clock was not what it was.
+    Clock {
+        fact: ClockFact,
+    },
     /// Retention is about to remove these.
     Deleting {
         segments: Vec<SegmentId>,
@@ -80,6 +94,7 @@ pub struct AgentState {
     /// Highest sequence a head covers, per run.
     pub heads: BTreeMap<(CameraId, StreamName, RunId), u32>,
     pub resume: BTreeMap<RecorderId, Position>,
+    pub faults: OpenFaults,
 }
 
 /// Spent orders are kept this long after they expire.
@@ -114,7 +129,9 @@ impl AgentState {
                     oldest.and_then(|key| self.heads.remove(&key));
                 }
             }
+            AgentBody::Fault { fact, segment } => self.faults.learn(entry.at_ms, fact, *segment),
             AgentBody::Access { .. }
+            | AgentBody::Clock { .. }
             | AgentBody::Breach { .. }
             | AgentBody::Security { .. }
             | AgentBody::Deleting { .. } => {}

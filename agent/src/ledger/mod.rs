@@ -10,6 +10,7 @@ pub mod follow;
 pub mod gather;
 pub mod heads;
 pub mod log;
+pub mod open_faults;
 pub mod security;
 
 pub use farwatch_shared::evidence::entry;

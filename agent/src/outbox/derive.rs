@@ -58,6 +58,8 @@ pub fn of_agent(index: u64, entry: &AgentEntry) -> Option<Draft> {
         AgentBody::Hold { fact } => (FactClass::Hold, FactBody::Hold(fact.clone())),
         AgentBody::Breach { fact } => (FactClass::Breach, FactBody::Breach(fact.clone())),
         AgentBody::Security { fact } => (FactClass::Security, FactBody::Security(fact.clone())),
+        AgentBody::Fault { fact, .. } => (FactClass::Fault, FactBody::Fault(fact.clone())),
+        AgentBody::Clock { fact } => (FactClass::Clock, FactBody::Clock(fact.clone())),
         AgentBody::Head { fact, .. } => (FactClass::ChainHead, FactBody::ChainHead(fact.clone())),
         AgentBody::Session { .. }
         | AgentBody::Accepted { .. }

@@ -5,13 +5,13 @@ use std::path::Path;
 use farwatch_shared::id::AgentId;
 use farwatch_shared::size::ByteSize;
 use farwatch_shared::time::WallMs;
-use farwatch_shared::wire::latest::{CameraStatus, DiskHealth, OutboxHealth, Problem};
+use farwatch_shared::wire::latest::{CameraStatus, DiskHealth, FaultFact, OutboxHealth, Problem};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::config::Home;
 use crate::enrol::{Identity, boot_id};
-use crate::health::{Sources, camera_states, disk_of, footage};
+use crate::health::{Faults, Sources, camera_states, disk_of, footage};
 use crate::outbox::Outbox;
 use crate::recorder::protocol::Current;
 use crate::uplink::Line;
@@ -40,10 +40,21 @@ pub struct Status {
     #[serde(default)]
     pub problems: Vec<Problem>,
     pub cameras: Vec<CameraStatus>,
+    /// What is broken, since when.
+    #[serde(default)]
+    pub faults: Vec<StandingFault>,
     pub disk: DiskHealth,
     pub outbox: OutboxHealth,
     pub version: String,
     pub now_ms: WallMs,
+}
+
+/// A fault nobody has seen mended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandingFault {
+    pub since_ms: WallMs,
+    #[serde(flatten)]
+    pub fact: FaultFact,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +73,7 @@ pub struct StatusSources {
     pub sources: Sources,
     pub line: watch::Receiver<Line>,
     pub outbox: Outbox,
+    pub faults: Faults,
     pub vault: std::path::PathBuf,
 }
 
@@ -93,6 +105,7 @@ impl StatusSources {
             generation: applied.generation,
             problems: applied.problems,
             cameras: camera_states(&self.sources),
+            faults: standing(&self.faults),
             disk: disk_of(&self.vault, footage(&self.sources)),
             outbox: outbox.map_or_else(no_outbox, |o| OutboxHealth {
                 waiting: o.waiting,
@@ -104,6 +117,10 @@ impl StatusSources {
             now_ms: self.sources.clock.wall(),
         }
     }
+}
+
+fn standing(faults: &Faults) -> Vec<StandingFault> {
+    faults.all().into_iter().map(|open| StandingFault { since_ms: open.since_ms, fact: open.fact }).collect()
 }
 
 fn no_outbox() -> OutboxHealth {
@@ -127,6 +144,7 @@ pub fn from_disk(home: &Home, now_ms: WallMs) -> Status {
         generation: 0,
         problems: Vec::new(),
         cameras: Vec::new(),
+        faults: Vec::new(),
         disk: disk_of(&home.vault(), ByteSize(0)),
         outbox: no_outbox(),
         version: env!("CARGO_PKG_VERSION").into(),

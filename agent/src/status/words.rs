@@ -7,6 +7,9 @@ use farwatch_shared::wire::latest::{CameraState, CameraStatus};
 
 use super::answer::Status;
 
+/// Faults said one by one.
+const FAULTS: usize = 10;
+
 /// Lines for a terminal.
 #[must_use]
 pub fn words(status: &Status) -> String {
@@ -39,6 +42,13 @@ fn write_words(out: &mut String, status: &Status) -> std::fmt::Result {
     }
     for problem in &status.problems {
         writeln!(out, "Problem: {} ({})", problem.refusal, problem.detail)?;
+    }
+    for fault in status.faults.iter().take(FAULTS) {
+        let open_for = ago(status.now_ms, fault.since_ms);
+        writeln!(out, "Fault for {open_for}: {} ({})", fault.fact.fault.as_str(), fault.fact.detail)?;
+    }
+    if let Some(more @ 1..) = status.faults.len().checked_sub(FAULTS) {
+        writeln!(out, "... and {more} more faults.")?;
     }
     let disk = &status.disk;
     writeln!(out, "Disk: {} free of {}, {} of footage.", disk.free, disk.total, disk.footage)?;
