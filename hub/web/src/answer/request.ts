@@ -1,6 +1,7 @@
 // What is asked for, checked before it is sent. Pure.
 import type { AddPull } from "../api/types";
-import { account, type Lane } from "../strip/model";
+import { account } from "../strip/account";
+import type { Lane } from "../strip/model";
 import type { Text } from "../text/en";
 import { type Language, length } from "../time/format";
 

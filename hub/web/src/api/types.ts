@@ -16,6 +16,8 @@ export type Presence = Schemas["Presence"];
 export type AddCamera = Schemas["AddCamera"];
 export type ChangeCamera = Schemas["ChangeCamera"];
 export type GapCause = Schemas["GapReason"];
+/** What begins an event. */
+export type Trigger = "activity" | "manual" | "input";
 export type AddHold = Schemas["AddHold"];
 export type Pull = Schemas["Pull"];
 export type PullState = Schemas["PullState"];

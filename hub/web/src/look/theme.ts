@@ -38,6 +38,8 @@ export const variables: CSSVariablesResolver = () => {
     "--mantine-color-dimmed": "var(--mute)",
     "--mantine-color-placeholder": "var(--faint)",
     "--mantine-color-default": "var(--card)",
+    "--mantine-color-disabled": "var(--sched)",
+    "--mantine-color-disabled-color": "var(--faint)",
     "--mantine-color-default-hover": "color-mix(in srgb, var(--accent) 7%, var(--card))",
     "--mantine-color-default-color": "var(--ink)",
     "--mantine-color-default-border": "var(--line-strong)",

@@ -122,8 +122,8 @@ function Known({ agent }: { agent: AgentDetail }) {
               </Button>
             )}
           </div>
-          <p className="s faint foot-link">
-            <Link href="/journal">{text.nav.journal}</Link>
+          <p className="s foot-link">
+            <Link href="/journal">{t.history}</Link>
           </p>
         </aside>
       </div>

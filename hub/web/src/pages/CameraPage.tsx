@@ -1,6 +1,6 @@
 // A camera: is it recording now, how far back, where are the holes; then the footage.
 import { Button } from "@mantine/core";
-import { useEffect, useMemo, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { cameraAnswer, mainStream } from "../answer/camera";
 import { choosePicture, type Picture, pictureOf } from "../answer/request";
 import { useNewPull } from "../api/changes";
@@ -16,8 +16,10 @@ import { State } from "../parts/State";
 import { Failure, Loading } from "../parts/Trouble";
 import { canPlay } from "../player/feed";
 import { Axis } from "../strip/Axis";
+import { account } from "../strip/account";
 import { Calendar, lastDays } from "../strip/Calendar";
-import { account, isUnsure, nextActivity, nextGap, noLane, raster } from "../strip/model";
+import { nextEvent, nextGap, noLane } from "../strip/model";
+import { nextActivity, raster } from "../strip/raster";
 import { type Range, Strip } from "../strip/Strip";
 import { useLanguage } from "../text";
 import { date, length, range as rangeWords, zoneLabel } from "../time/format";
@@ -96,32 +98,43 @@ function Known({ camera: detail }: { camera: CameraDetail }) {
     setCursor(null);
     setAsking(false);
   };
-  const openForm = () => {
+  const chooseRecent = () => {
     if (!range) {
       const end = Math.floor(Math.min(now, camera.last_committed_ms ?? now) / 1000) * 1000 - 2_000;
       setRange({ start: end - 30_000, end });
       setCursor(end - 30_000);
       if (end < day || end > dayEnd) goDay(dayStart(end, zone));
     }
+  };
+  const openForm = () => {
+    chooseRecent();
     setAsking(true);
   };
 
-  // G and A find the next gap and the next activity wherever the focus is, round the day.
+  // G, A and E find the next gap, activity and event wherever the focus is, round the day; J and L move, K chooses.
+  const keys = useRef<(key: string) => void>(() => {});
+  keys.current = (key) => {
+    const find: Record<string, (after: number) => number | null> = {
+      g: (after) => nextGap([lane], after),
+      e: (after) => nextEvent([lane], after),
+      a: (after) => nextActivity(raster([lane], day, dayEnd, 1_440, present()), day, dayEnd, after),
+    };
+    const at = cursor ?? Math.min(present(), dayEnd);
+    const next = find[key]?.(cursor ?? day) ?? find[key]?.(day - 1) ?? null;
+    if (next !== null) setCursor(next);
+    else if (key === "j") setCursor(Math.max(day, at - 600_000));
+    else if (key === "l") setCursor(Math.min(present(), dayEnd, at + 600_000));
+    else if (key === "k" && cursor !== null) pick(cursor);
+  };
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
-      if (isTyping(event.target) || event.ctrlKey || event.metaKey || event.altKey) return;
-      const find =
-        event.key.toLowerCase() === "g"
-          ? (after: number) => nextGap([lane], after)
-          : event.key.toLowerCase() === "a"
-            ? (after: number) => nextActivity(raster([lane], day, dayEnd, 1_440, present()), day, dayEnd, after)
-            : null;
-      const next = find?.(cursor ?? day) ?? find?.(day - 1) ?? null;
-      if (next !== null) setCursor(next);
+      if (!isTyping(event.target) && !event.ctrlKey && !event.metaKey && !event.altKey) {
+        keys.current(event.key.toLowerCase());
+      }
     };
     window.addEventListener("keydown", onKey);
     return () => window.removeEventListener("keydown", onKey);
-  }, [lane, cursor, day, dayEnd]);
+  }, []);
 
   const answer = cameraAnswer(camera, agent?.presence ?? null, now, text, language);
   const sum = account(lane, day, dayEnd, now);
@@ -159,8 +172,10 @@ function Known({ camera: detail }: { camera: CameraDetail }) {
         <div className="row head-acts">
           <Button
             variant="default"
-            onClick={() => (range ? setHolding(true) : openForm())}
-            disabled={!range}
+            onClick={() => {
+              chooseRecent();
+              setHolding(true);
+            }}
             data-testid="hold-open"
           >
             {t.hold}
@@ -264,7 +279,7 @@ function Known({ camera: detail }: { camera: CameraDetail }) {
               />
             </>
           )}
-          <Legend unsure={lane.spans.some(isUnsure)} />
+          <Legend lane={lane} />
           {asking && range && (
             <RequestForm
               range={range}
@@ -325,23 +340,34 @@ function Known({ camera: detail }: { camera: CameraDetail }) {
               {t.change}
             </Button>
           </div>
-          <h2>{t.today}</h2>
-          <DayEvents
-            lane={lane}
-            pulls={(pulls.data?.pulls ?? []).filter((p) => p.start_ms < dayEnd && p.end_ms > day)}
-            from={day}
-            to={dayEnd}
-            zone={zone}
-            onMoment={(start, end) => {
-              setCursor(start);
-              setRange({ start: Math.max(day, start - 5_000), end: Math.min(end + 5_000, now, start + 3_600_000) });
-            }}
-            onPull={(pull: Pull) => setWatch({ pull: pull.id, reason: pull.reason })}
-          />
+          <section className="told">
+            <h2>{t.today}</h2>
+            <DayEvents
+              lane={lane}
+              pulls={(pulls.data?.pulls ?? []).filter((p) => p.start_ms < dayEnd && p.end_ms > day)}
+              from={day}
+              to={dayEnd}
+              zone={zone}
+              onMoment={(start, end) => {
+                setCursor(start);
+                setRange({ start: Math.max(day, start - 5_000), end: Math.min(end + 5_000, now, start + 3_600_000) });
+              }}
+              onPull={(pull: Pull) => setWatch({ pull: pull.id, reason: pull.reason })}
+            />
+          </section>
         </aside>
       </div>
       {holding && range && (
-        <HoldFootage camera={camera.id} range={range} zone={zone} onClose={() => setHolding(false)} />
+        <HoldFootage
+          camera={camera.id}
+          range={range}
+          onRange={setRange}
+          zone={zone}
+          onClose={() => {
+            setHolding(false);
+            if (!asking) setRange(null);
+          }}
+        />
       )}
       {changing && <ChangeCamera camera={detail} onClose={() => setChanging(false)} />}
     </>

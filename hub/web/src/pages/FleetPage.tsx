@@ -3,17 +3,18 @@ import { Button } from "@mantine/core";
 import { useEffect, useMemo, useState } from "react";
 import { Link, useLocation } from "wouter";
 import { cameraLevel, type Level, type Need, needsOf, siteLevel, stripHours, sums } from "../answer/fleet";
-import { useFleet } from "../api/reads";
+import { useFleet, useTokens } from "../api/reads";
 import type { Fleet, Site } from "../api/types";
 import { Chips } from "../parts/Chips";
 import { useNeedWords } from "../parts/NeedRow";
 import { isTyping } from "../parts/Shell";
 import { Shape } from "../parts/State";
-import { Empty, Failure, Loading } from "../parts/Trouble";
+import { Failure, Loading } from "../parts/Trouble";
 import { useLanguage, useText } from "../text";
 import { length, zoneLabel } from "../time/format";
 import { useNow, useZone } from "../time/shown";
 import { DayStrip } from "./DayStrip";
+import { MakeToken } from "./MakeToken";
 
 export function FleetPage() {
   const fleet = useFleet();
@@ -33,7 +34,6 @@ export function FleetPage() {
 function Known({ fleet }: { fleet: Fleet }) {
   const { text, language } = useLanguage();
   const now = useNow(5_000);
-  const [, go] = useLocation();
   const [filter, setFilter] = useState<"all" | "needs" | "late">("all");
   const needs = useMemo(() => needsOf(fleet, now), [fleet, now]);
   const total = sums(fleet);
@@ -41,16 +41,7 @@ function Known({ fleet }: { fleet: Fleet }) {
 
   useNextNeed();
 
-  if (fleet.sites.length === 0) {
-    return (
-      <>
-        <h1 data-testid="answer">{t.empty}</h1>
-        <Empty what={text.tokens.answer} next={text.tokens.lead}>
-          <Button onClick={() => go("/tokens")}>{text.tokens.submit}</Button>
-        </Empty>
-      </>
-    );
-  }
+  if (total.agents === 0) return <Bare fleet={fleet} />;
 
   const answer =
     needs.length > 0
@@ -92,11 +83,6 @@ function Known({ fleet }: { fleet: Fleet }) {
           </ul>
         </section>
       )}
-      {total.agents === 0 && (
-        <Empty what={text.site.noAgent} next={text.site.noAgentNext}>
-          <Button onClick={() => go("/tokens")}>{text.tokens.submit}</Button>
-        </Empty>
-      )}
       <h2>{t.sitesHead(hours)}</h2>
       <Chips
         value={filter}
@@ -117,6 +103,21 @@ function Known({ fleet }: { fleet: Fleet }) {
           ),
         )}
       </div>
+    </>
+  );
+}
+
+/** No box yet: the way to the first one stands right here. */
+function Bare({ fleet }: { fleet: Fleet }) {
+  const text = useText();
+  const tokens = useTokens();
+  return (
+    <>
+      <h1 data-testid="answer">{fleet.sites.length === 0 ? text.fleet.empty : text.site.noAgent}</h1>
+      <p className="mute sum">
+        {text.tokens.answer}. {text.tokens.lead}
+      </p>
+      <MakeToken sites={fleet.sites} tokens={tokens.data?.tokens ?? []} />
     </>
   );
 }

@@ -2,6 +2,7 @@
 import { Button, Modal, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { useHold } from "../api/changes";
+import { RangeFields } from "../parts/RangeFields";
 import { FormProblem } from "../parts/Trouble";
 import type { Range } from "../strip/Strip";
 import { useLanguage } from "../text";
@@ -10,11 +11,13 @@ import { length, range as rangeWords } from "../time/format";
 export function HoldFootage({
   camera,
   range,
+  onRange,
   zone,
   onClose,
 }: {
   camera: string;
   range: Range;
+  onRange: (range: Range) => void;
   zone: string;
   onClose: () => void;
 }) {
@@ -34,14 +37,16 @@ export function HoldFootage({
         onSubmit={(event) => {
           event.preventDefault();
           setTried(true);
-          if (!reason.trim()) return;
+          if (!reason.trim() || range.end <= range.start) return;
           hold.mutate({ start_ms: range.start, end_ms: range.end, reason: reason.trim() }, { onSuccess: onClose });
         }}
       >
-        <p>{rangeWords(range.start, range.end, zone, language)}</p>
         <p className="mute">{text.hold.lead}</p>
+        <RangeFields range={range} onRange={onRange} zone={zone} />
+        <p className="s mute">{rangeWords(range.start, range.end, zone, language)}</p>
         <TextInput
           label={text.hold.reason}
+          description={text.hold.reasonHint}
           value={reason}
           onChange={(event) => setReason(event.currentTarget.value)}
           error={tried && !reason.trim() && text.hold.reasonNeeded}

@@ -2,12 +2,13 @@
 import { Button, TextInput } from "@mantine/core";
 import { Fragment, useMemo, useState } from "react";
 import { Link } from "wouter";
+import { deed, details, thing } from "../answer/journal";
 import { useFleet, useJournal } from "../api/reads";
 import type { Fleet, JournalEntry } from "../api/types";
 import { State } from "../parts/State";
 import { Empty, Failure, Loading } from "../parts/Trouble";
 import { useLanguage, useText } from "../text";
-import { clock, date, type Language, stamp } from "../time/format";
+import { clock, date } from "../time/format";
 import { count } from "../time/size";
 
 export default function JournalPage() {
@@ -18,6 +19,10 @@ export default function JournalPage() {
   const [words, setWords] = useState("");
   const entries = useMemo(() => journal.data?.pages.flatMap((p) => p.entries) ?? [], [journal.data]);
   const size = journal.data?.pages[0]?.size ?? 0;
+  const people = useMemo(
+    () => new Map(entries.flatMap((e) => (e.actor_id && e.actor_name ? [[e.actor_id, e.actor_name] as const] : []))),
+    [entries],
+  );
   if (journal.isPending) {
     return (
       <>
@@ -36,7 +41,7 @@ export default function JournalPage() {
     );
   }
   const wanted = words.trim().toLowerCase();
-  const list = wanted ? entries.filter((e) => haystack(e, fleet.data).includes(wanted)) : entries;
+  const list = wanted ? entries.filter((e) => haystack(e, fleet.data, deed(e, text)).includes(wanted)) : entries;
   return (
     <>
       <h1 data-testid="answer">{t.answer(count(size))}</h1>
@@ -78,7 +83,7 @@ export default function JournalPage() {
                     {date(entry.at_ms, "UTC", language)} {clock(entry.at_ms, "UTC")}
                   </td>
                   <td>{entry.actor_name ?? text.journal.actors[entry.actor] ?? entry.actor}</td>
-                  <td className="mono nowrap">{entry.action}</td>
+                  <td title={entry.action}>{deed(entry, text)}</td>
                   <td>
                     <ObjectName entry={entry} fleet={fleet.data} />
                   </td>
@@ -88,9 +93,11 @@ export default function JournalPage() {
                     </State>
                   </td>
                   <td className="s mute break">
-                    {flat(entry.detail).map(([key, value]) => (
+                    {details(entry, fleet.data, people, text, language).map(([key, value]) => (
                       <Fragment key={key}>
-                        <span className="faint">{key}</span> {detail(key, value, language)}{" "}
+                        <span className="detail">
+                          <span className="faint">{key}</span> {value}
+                        </span>{" "}
                       </Fragment>
                     ))}
                   </td>
@@ -113,52 +120,10 @@ export default function JournalPage() {
   );
 }
 
-/** A detail's names and values; a fact that rides along whole is laid open. */
-function flat(value: Record<string, unknown>, above = ""): [string, unknown][] {
-  return Object.entries(value).flatMap(([key, inner]): [string, unknown][] => {
-    const opened = typeof inner === "string" && inner.startsWith("{") ? parsed(inner) : inner;
-    if (opened && typeof opened === "object" && !Array.isArray(opened)) {
-      return flat(opened as Record<string, unknown>, key === "fact" ? above : `${above}${key}.`);
-    }
-    return [[`${above}${key}`, opened]];
-  });
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // Kept short by the hub, and so cut in the middle: what is whole is shown.
-    const whole = [...text.matchAll(/"(\w+)":(?:"([^"]*)"|(\d+))/g)].map(([, key, words, n]) => [
-      key,
-      n ? Number(n) : words,
-    ]);
-    return whole.length > 0 ? Object.fromEntries(whole) : text;
-  }
-}
-
-/** Times in a detail are said as times, ids by their beginning. */
-function detail(key: string, value: unknown, language: Language): string {
-  if (key.endsWith("_ms") && typeof value === "number" && value > 1e12) return stamp(value, "UTC", language);
-  if (typeof value === "string" && /^[0-9a-f]{8}-[0-9a-f-]{27}$/.test(value)) return `${value.slice(0, 13)}…`;
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
-}
-
-function known(fleet: Fleet | undefined, id: string): { name: string; path: string } | null {
-  for (const site of fleet?.sites ?? []) {
-    if (site.id === id) return { name: site.name, path: `/sites/${id}` };
-    const camera = site.cameras.find((c) => c.id === id);
-    if (camera) return { name: camera.name, path: `/cameras/${id}` };
-    const agent = site.agents.find((a) => a.id === id);
-    if (agent) return { name: agent.name, path: `/agents/${id}` };
-  }
-  return null;
-}
-
 function ObjectName({ entry, fleet }: { entry: JournalEntry; fleet: Fleet | undefined }) {
   const text = useText();
-  const thing = known(fleet, entry.object);
-  if (thing) return <Link href={thing.path}>{thing.name}</Link>;
+  const named = thing(fleet, entry.object);
+  if (named) return <Link href={named.path}>{named.name}</Link>;
   if (entry.action.startsWith("pull.") && entry.outcome === "done") {
     return (
       <Link href={`/requests/${entry.object}`} className="mono">
@@ -173,12 +138,13 @@ function ObjectName({ entry, fleet }: { entry: JournalEntry; fleet: Fleet | unde
   );
 }
 
-function haystack(entry: JournalEntry, fleet: Fleet | undefined): string {
+function haystack(entry: JournalEntry, fleet: Fleet | undefined, words: string): string {
   return [
     entry.actor_name ?? entry.actor,
     entry.action,
+    words,
     entry.object,
-    known(fleet, entry.object)?.name ?? "",
+    thing(fleet, entry.object)?.name ?? "",
     entry.outcome,
     JSON.stringify(entry.detail),
   ]

@@ -2,15 +2,18 @@
 import { Button, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { Link, useLocation } from "wouter";
-import { isDead, useCamera, useFleet, usePull, useSession } from "../api/reads";
+import { rangeAccount } from "../answer/request";
+import { isDead, isOpen, useCamera, useFleet, usePull, useSession, useTimeline } from "../api/reads";
 import type { Pull } from "../api/types";
 import { Crumbs } from "../parts/Crumbs";
 import { Facts } from "../parts/Facts";
 import { Progress, PullState } from "../parts/Progress";
 import { Failure, Loading } from "../parts/Trouble";
+import { Axis } from "../strip/Axis";
+import { Strip } from "../strip/Strip";
 import { useLanguage } from "../text";
 import { length, range, stamp } from "../time/format";
-import { useZone } from "../time/shown";
+import { useNow, useZone } from "../time/shown";
 import { bytes } from "../time/size";
 import { Watch } from "./Watch";
 
@@ -35,6 +38,8 @@ function Known({ pull }: { pull: Pull }) {
   const [watching, setWatching] = useState<string | null>(null);
   const person = pull.person_name ?? pull.person;
   const dead = isDead(pull.state);
+  const now = useNow(30_000);
+  const known = useTimeline(pull.camera, pull.start_ms, pull.end_ms, false, pull.stream === "sub" ? "sub" : "main");
   return (
     <>
       <Crumbs list={[[t.crumb, "/requests"]]} />
@@ -75,6 +80,23 @@ function Known({ pull }: { pull: Pull }) {
               }}
             >
               <b>{t.openTitle}</b>
+              {known.data && (
+                <div>
+                  <Axis from={pull.start_ms} to={pull.end_ms} zone={zone} most={5} />
+                  <Strip
+                    lanes={[known.data]}
+                    from={pull.start_ms}
+                    to={pull.end_ms}
+                    now={now}
+                    zone={zone}
+                    label={text.player.label}
+                    height={26}
+                  />
+                  <p className="s mute kept-words">
+                    {rangeAccount(known.data, pull.start_ms, pull.end_ms, now, text, language)}
+                  </p>
+                </div>
+              )}
               <p className="mute">{t.openLead}</p>
               <TextInput
                 label={t.openReason}
@@ -117,13 +139,13 @@ function Known({ pull }: { pull: Pull }) {
                 [
                   t.arrived,
                   pull.bytes_total > 0
-                    ? `${text.requests.progress(bytes(pull.bytes_received), bytes(pull.bytes_total))} · ${t.segments(pull.segments)}`
+                    ? `${pull.bytes_received === pull.bytes_total ? text.requests.complete(bytes(pull.bytes_total)) : text.requests.progress(bytes(pull.bytes_received), bytes(pull.bytes_total))} · ${t.segments(pull.segments)}`
                     : text.common.none,
                 ],
                 pull.sealed_ms != null && [t.sealed, stamp(pull.sealed_ms, zone, language)],
               ]}
             />
-            <Progress pull={pull} />
+            {isOpen(pull.state) && <Progress pull={pull} />}
           </div>
           <h2>{t.what}</h2>
           <div className="card pad s">

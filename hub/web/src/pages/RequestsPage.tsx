@@ -61,7 +61,7 @@ export default function RequestsPage() {
               <th>{t.column.range}</th>
               <th>{t.column.reason}</th>
               <th>{t.column.person}</th>
-              <th className="wide">{t.column.state}</th>
+              <th className="state">{t.column.state}</th>
               <th>{t.column.asked}</th>
             </tr>
           </thead>
@@ -88,12 +88,16 @@ function Row({ pull }: { pull: Pull }) {
         <Link href={`/requests/${pull.id}`} className="strong" onClick={(event) => event.stopPropagation()}>
           {pull.camera_name}
         </Link>
-        <div className="s faint">{pull.site_name}</div>
+        <div className="s faint nowrap">{pull.site_name}</div>
       </td>
       <td data-name={t.range}>{range(pull.start_ms, pull.end_ms, zone, language)}</td>
-      <td data-name={t.reason}>{pull.reason}</td>
-      <td data-name={t.person}>{pull.person_name ?? pull.person}</td>
-      <td className="wide">
+      <td data-name={t.reason} className="reason">
+        {pull.reason}
+      </td>
+      <td data-name={t.person} className="nowrap">
+        {pull.person_name ?? pull.person}
+      </td>
+      <td className="state">
         <PullState pull={pull} />
         {isOpen(pull.state) && (
           <>

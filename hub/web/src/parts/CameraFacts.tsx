@@ -47,7 +47,9 @@ export function CameraFacts({ camera, agent, answer, now, zone }: Props) {
             ? text.camera.nothingKept
             : unbroken === null
               ? length(back, language)
-              : t.backValue(length(back, language), length(unbroken, language)),
+              : back - unbroken < 5_000
+                ? t.backWhole(length(back, language))
+                : t.backValue(length(back, language), length(unbroken, language)),
         ],
         [
           t.floor,
@@ -55,7 +57,7 @@ export function CameraFacts({ camera, agent, answer, now, zone }: Props) {
         ],
         [t.ceiling, c.ceiling_days == null ? text.common.none : t.days(c.ceiling_days)],
         c.bitrate_bps ? [t.forecast, t.forecastValue(bytes((c.bitrate_bps / 8) * 86_400))] : null,
-        main && [t.footage, bytes(main.footage)],
+        main && main.footage > 0 && [t.footage, bytes(main.footage)],
         picture.length > 0 && [t.picture, picture.join(", ")],
         main?.codec ? [t.codec, codecName(main.codec)] : null,
         [t.sub, camera.sub_url ? t.subYes : text.common.none],

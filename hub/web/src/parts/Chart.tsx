@@ -45,11 +45,10 @@ export function Chart({ name, hint, series, from, to, zone, format, max }: Props
   return (
     <figure className="card chart" aria-labelledby={id}>
       <figcaption id={id}>
-        <span className="chart-name">
-          {name} {hint && <span className="faint s">{hint}</span>}
-        </span>
+        <span className="chart-name">{name}</span>
         <b>{all.length === 0 ? text.common.unknown : words}</b>
       </figcaption>
+      {all.length > 0 && <span className="chart-top s faint">{format(top)}</span>}
       {all.length === 0 ? (
         <div className="chart-none s faint">{text.agent.chart.noData}</div>
       ) : (
@@ -89,7 +88,7 @@ export function Chart({ name, hint, series, from, to, zone, format, max }: Props
       <div className="chart-foot s faint">
         <span>{clock(from, zone, "minute")}</span>
         <span className="sp" />
-        <span>{at !== null && when !== undefined ? stamp(when, zone, language) : `${format(top)}`}</span>
+        <span>{at !== null && when !== undefined ? stamp(when, zone, language) : hint}</span>
         <span className="sp" />
         <span>{clock(to, zone, "minute")}</span>
       </div>

@@ -1,12 +1,12 @@
 // Asking for footage: from, to, why, and which picture.
-import { Button, Radio, Textarea, TextInput } from "@mantine/core";
-import { useEffect, useState } from "react";
+import { Button, Radio, Textarea } from "@mantine/core";
+import { useState } from "react";
 import { type Picture, rangeAccount, wrongWith } from "../answer/request";
 import type { Lane } from "../strip/model";
 import type { Range } from "../strip/Strip";
 import { useLanguage } from "../text";
 import { length, zoneLabel } from "../time/format";
-import { fieldValue, fromField } from "../time/zone";
+import { RangeFields } from "./RangeFields";
 import { FormProblem } from "./Trouble";
 
 interface Props {
@@ -33,21 +33,7 @@ export function RequestForm(props: Props) {
   const t = text.request;
   const [reason, setReason] = useState("");
   const [tried, setTried] = useState(false);
-  const [from, setFrom] = useState(() => field(range.start, zone));
-  const [to, setTo] = useState(() => field(range.end, zone));
-  useEffect(() => {
-    setFrom(field(range.start, zone));
-    setTo(field(range.end, zone));
-  }, [range, zone]);
   const wrong = wrongWith(range.start, range.end, reason, now, text);
-  const take = () => {
-    const [start, end] = [fromField(from, zone), fromField(to, zone)];
-    if (start !== null && end !== null) onRange({ start, end });
-    else {
-      setFrom(field(range.start, zone));
-      setTo(field(range.end, zone));
-    }
-  };
   const long = length(Math.max(0, range.end - range.start), language);
   return (
     <form
@@ -61,20 +47,7 @@ export function RequestForm(props: Props) {
       }}
     >
       <div className="row wrap request-times">
-        <TextInput
-          label={t.from}
-          value={from}
-          onChange={(event) => setFrom(event.currentTarget.value)}
-          onBlur={take}
-          data-testid="request-from"
-        />
-        <TextInput
-          label={t.to}
-          value={to}
-          onChange={(event) => setTo(event.currentTarget.value)}
-          onBlur={take}
-          data-testid="request-to"
-        />
+        <RangeFields range={range} onRange={onRange} zone={zone} />
         <span className="s mute request-zone">
           {t.zone}
           <br />
@@ -122,8 +95,4 @@ export function RequestForm(props: Props) {
       </div>
     </form>
   );
-}
-
-function field(ms: number, zone: string): string {
-  return fieldValue(ms, zone).replace("T", " ");
 }

@@ -18,10 +18,10 @@ interface Props {
 }
 
 const pages = [
-  ["/", "fleet", "f"],
-  ["/requests", "requests", "r"],
-  ["/tokens", "tokens", "e"],
-  ["/journal", "journal", "j"],
+  ["/", "fleet", "1"],
+  ["/requests", "requests", "2"],
+  ["/tokens", "tokens", "3"],
+  ["/journal", "journal", "4"],
 ] as const;
 
 export function Shell({ person, needs, open, live, find, onSignOut, children }: Props) {
@@ -34,7 +34,6 @@ export function Shell({ person, needs, open, live, find, onSignOut, children }: 
   const [menu, setMenu] = useState(false);
 
   useEffect(() => {
-    let waiting = 0;
     const onKey = (event: KeyboardEvent) => {
       if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
       if (event.key === "?") {
@@ -46,12 +45,7 @@ export function Shell({ person, needs, open, live, find, onSignOut, children }: 
         document.getElementById("find")?.focus();
         return;
       }
-      if (event.key === "g") {
-        waiting = Date.now();
-        return;
-      }
-      const page = Date.now() - waiting < 1_200 ? pages.find(([, , key]) => key === event.key) : undefined;
-      waiting = 0;
+      const page = pages.find(([, , key]) => key === event.key);
       if (page) go(page[0]);
     };
     window.addEventListener("keydown", onKey);

@@ -13,7 +13,10 @@ export function problemWords(error: unknown, text: Text): { what: string; next: 
     const own = text.language === "English" && error.message ? sentence(error.message) : null;
     return {
       what: own ?? known ?? text.problem.unknown(error.code),
-      next: (text.language === "English" ? error.next && sentence(error.next) : null) ?? text.problem.next,
+      next:
+        (text.language === "English" ? error.next && sentence(error.next) : null) ??
+        text.problem.nextOf[error.code] ??
+        text.problem.next,
     };
   }
   return { what: text.problem.unknown(error instanceof Error ? error.message : "?"), next: text.problem.next };

@@ -2,7 +2,9 @@
 import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type { Clip, GapCause } from "../api/types";
 import { Axis } from "../strip/Axis";
-import { account, type Lane, nextActivity, noLane, raster } from "../strip/model";
+import { account } from "../strip/account";
+import { type Lane, nextEvent, nextGap, noLane } from "../strip/model";
+import { nextActivity, raster } from "../strip/raster";
 import { Strip } from "../strip/Strip";
 import { useLanguage } from "../text";
 import { length, stamp } from "../time/format";
@@ -183,8 +185,12 @@ export function Player(props: Props) {
       ArrowRight: () => (event.shiftKey ? seek(wall + 10_000) : frame(1)),
       ArrowLeft: () => (event.shiftKey ? seek(wall - 10_000) : frame(-1)),
       g: () => {
-        const next = lanes[0]?.gaps.find((g) => g.start_ms > wall + 500);
-        if (next) seek(next.start_ms - 2_000);
+        const next = nextGap(lanes, wall);
+        if (next !== null) seek(next - 2_000);
+      },
+      e: () => {
+        const next = nextEvent(lanes, wall);
+        if (next !== null) seek(next - 2_000);
       },
       a: () => {
         const next = nextActivity(raster(lanes, from, to, 900, now), from, to, wall);
@@ -324,7 +330,14 @@ function stripLane(clip: Clip | null, known: Lane | null): Lane {
     clock: null,
   }));
   const spans = known && known.spans.length > 0 ? known.spans : listed;
-  return { spans, gaps: known?.gaps ?? [], holds: known?.holds ?? [] };
+  return {
+    spans,
+    gaps: known?.gaps ?? [],
+    holds: known?.holds ?? [],
+    events: known?.events ?? [],
+    damage: known?.damage ?? [],
+    clock_marks: known?.clock_marks ?? [],
+  };
 }
 
 function Key(props: { name: string; onClick: () => void; path: string; id?: string; main?: boolean }) {

@@ -2,7 +2,9 @@
 import { clock } from "../time/format";
 import { offsetMs } from "../time/zone";
 
-const steps = [60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200].map((s) => s * 1000);
+const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200].map(
+  (s) => s * 1000,
+);
 
 export function ticks(from: number, to: number, zone: string, most: number): number[] {
   const step = steps.find((s) => (to - from) / s <= most) ?? 86_400_000;
@@ -26,7 +28,9 @@ export function Axis({ from, to, zone, most = 8 }: { from: number; to: number; z
               transform: share < 0.015 ? "none" : last ? "translateX(-100%)" : undefined,
             }}
           >
-            {last && to - from > 80_000_000 && to - t < 60_000 ? "24:00" : clock(t, zone, "minute")}
+            {last && to - from > 80_000_000 && to - t < 60_000
+              ? "24:00"
+              : clock(t, zone, to - from < most * 60_000 ? "second" : "minute")}
           </span>
         );
       })}

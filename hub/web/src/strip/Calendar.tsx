@@ -3,7 +3,8 @@ import { useMemo } from "react";
 import { useLanguage } from "../text";
 import { date, length, shortDate } from "../time/format";
 import { dayStart, reading } from "../time/zone";
-import { account, type Lane } from "./model";
+import { account } from "./account";
+import type { Lane } from "./model";
 import { Strip } from "./Strip";
 
 interface Props {

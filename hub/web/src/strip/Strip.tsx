@@ -3,7 +3,8 @@ import { type KeyboardEvent, type PointerEvent, useCallback, useEffect, useId, u
 import { useLanguage } from "../text";
 import { clock, range as rangeWords, stamp } from "../time/format";
 import { draw, ink } from "./draw";
-import { type Lane, nextActivity, nextGap, raster } from "./model";
+import { type Lane, nextEvent, nextGap } from "./model";
+import { nextActivity, raster } from "./raster";
 import "./strip.css";
 import { say } from "./words";
 
@@ -133,8 +134,11 @@ export function Strip(props: Props) {
     else if (event.key === "Home") go(from);
     else if (event.key === "End") go(Math.min(now, to));
     else if (event.key === "g" || event.key === "G") go(nextGap(lanes, at));
+    else if (event.key === "e" || event.key === "E") go(nextEvent(lanes, at));
+    else if (event.key === "j" || event.key === "J") go(at - stride * 2);
+    else if (event.key === "l" || event.key === "L") go(at + stride * 2);
     else if (event.key === "a" || event.key === "A") go(picture ? nextActivity(picture, from, to, at) : null);
-    else if (event.key === "Enter" && onPick) {
+    else if ((event.key === "Enter" || event.key === "k" || event.key === "K") && onPick) {
       go(at);
       onPick(at);
     } else if (event.key === "Escape") setPoint(null);

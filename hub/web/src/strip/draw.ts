@@ -1,9 +1,10 @@
 // Paints a raster onto a canvas: kept solid with activity as height, a gap an absence with a red thread through it,
-// a hold a gold line under it, an unsure clock tinted, the unaccounted hollow. The same strokes at every scale.
-import type { Raster } from "./model";
+// a hold a gold line under it, an unsure clock tinted, damage hatched, an event a tick at the top, a change of the clock a
+// broken line across, the unaccounted hollow. The same strokes at every scale.
+import type { Raster } from "./raster";
 
 export interface Ink {
-  card: string;
+  ink: string;
   kept: string;
   kept2: string;
   held: string;
@@ -18,7 +19,7 @@ export function ink(element: Element): Ink {
   const style = getComputedStyle(element);
   const get = (name: string) => style.getPropertyValue(name).trim() || "#888";
   return {
-    card: get("--strip-ground") === "#888" ? get("--card") : get("--strip-ground"),
+    ink: get("--ink"),
     kept: get("--kept"),
     kept2: get("--kept-2"),
     held: get("--held"),
@@ -85,7 +86,13 @@ export function draw(
   runs(
     w,
     (x) => at(r.kept, x) > 0 && !absent(x),
-    (a, b) => g.fillRect(a, 0, b - a, height),
+    (a, b) => {
+      // A few minutes in a month are still there to be seen.
+      const thin = b - a < 3;
+      if (thin) g.fillStyle = colours.kept;
+      g.fillRect(thin ? Math.max(0, Math.min(a, w - 3)) : a, 0, thin ? 3 : b - a, height);
+      if (thin && !solid) g.fillStyle = colours.kept2;
+    },
   );
 
   if (!solid) {
@@ -108,6 +115,12 @@ export function draw(
   );
   g.globalAlpha = 1;
 
+  runs(
+    w,
+    (x) => at(r.damaged, x) > 0,
+    (a, b) => hatch(g, a, b, height, colours),
+  );
+
   const thread = height >= 12 ? 3 : 2;
   g.fillStyle = colours.gap;
   runs(
@@ -123,4 +136,66 @@ export function draw(
     (x) => at(r.held, x) > 0,
     (a, b) => g.fillRect(a, height - line, b - a, line),
   );
+
+  if (height >= 12) {
+    marks(g, r, w, height, colours);
+    events(g, r, w, height, colours);
+  }
+}
+
+type Pen = CanvasRenderingContext2D;
+
+/** Damaged footage: there, and not to be trusted. */
+function hatch(g: Pen, from: number, to: number, height: number, colours: Ink) {
+  g.save();
+  g.beginPath();
+  g.rect(from, 0, to - from, height);
+  g.clip();
+  g.strokeStyle = colours.gap;
+  g.lineWidth = 1.5;
+  g.beginPath();
+  for (let x = from - height; x < to; x += 5) {
+    g.moveTo(x, height);
+    g.lineTo(x + height, 0);
+  }
+  g.stroke();
+  g.strokeRect(from + 0.5, 0.5, to - from - 1, height - 1);
+  g.restore();
+}
+
+/** A change of the clock: a broken line across, with a diamond. */
+function marks(g: Pen, r: Raster, w: number, height: number, colours: Ink) {
+  g.fillStyle = colours.ink;
+  for (let x = 0; x < w; x++) {
+    if (!r.mark[x]) continue;
+    for (let y = 0; y < height; y += 4) g.fillRect(x, y, 1, 2);
+    const middle = height / 2;
+    g.beginPath();
+    g.moveTo(x + 0.5, middle - 4);
+    g.lineTo(x + 4.5, middle);
+    g.lineTo(x + 0.5, middle + 4);
+    g.lineTo(x - 3.5, middle);
+    g.fill();
+  }
+}
+
+/** An event: a line along the top for as long as it lasts, a tick where it begins. */
+function events(g: Pen, r: Raster, w: number, height: number, colours: Ink) {
+  g.fillStyle = colours.ink;
+  runs(
+    w,
+    (x) => (r.event[x] ?? 0) > 0,
+    (a, b) => g.fillRect(a, 0, b - a, 2),
+  );
+  const size = height >= 20 ? 6 : 4;
+  let last = Number.NEGATIVE_INFINITY;
+  for (let x = 0; x < w; x++) {
+    if (r.event[x] !== 2 || x - last < size) continue;
+    last = x;
+    g.beginPath();
+    g.moveTo(x - size / 2, 0);
+    g.lineTo(x + size / 2 + 1, 0);
+    g.lineTo(x + 0.5, size);
+    g.fill();
+  }
 }

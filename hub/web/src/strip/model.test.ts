@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
-import { account, type Lane, nextActivity, nextGap, pointAt, raster } from "./model";
+import { account } from "./account";
+import { besides, type Lane, nextEvent, nextGap, pointAt } from "./model";
+import { nextActivity, raster } from "./raster";
 
 const min = 60_000;
 const span = (a: number, b: number, activity: number[] = [], clock = "ntp") => ({
@@ -26,7 +28,12 @@ test("every moment has one meaning", () => {
 });
 
 test("what nobody accounted for is neither kept nor gap", () => {
-  expect(account(lane, 0, 60 * min, now)).toEqual({ kept: 35 * min, missing: 5 * min, unknown: 5 * min, gaps: 1 });
+  expect(account(lane, 0, 60 * min, now)).toMatchObject({
+    kept: 35 * min,
+    missing: 5 * min,
+    unknown: 5 * min,
+    gaps: 1,
+  });
 });
 
 test("kept, missing and unknown together are the time that has passed", () => {
@@ -63,6 +70,29 @@ test("time still to come is marked", () => {
   const r = raster([lane], 0, 60 * min, 60, now);
   expect(r.future[44]).toBe(0);
   expect(r.future[46]).toBe(1);
+});
+
+test("what was not due is neither a gap nor unaccounted for, and G passes it by", () => {
+  const due: Lane = { ...lane, gaps: [{ start_ms: 20 * min, end_ms: 30 * min, cause: "schedule" }] };
+  expect(account(due, 0, 45 * min, now)).toMatchObject({ missing: 0, not_due: 10 * min, unknown: 0, gaps: 0 });
+  expect(nextGap([due], 0)).toBeNull();
+  const r = raster([due], 0, 60 * min, 60, now);
+  expect([r.gap[25], r.future[25]]).toEqual([0, 1]);
+});
+
+test("damaged footage is said before what is kept, and E finds the next event", () => {
+  const marked: Lane = {
+    ...lane,
+    damage: [{ start_ms: 3 * min, end_ms: 4 * min }],
+    events: [{ start_ms: 7 * min, end_ms: 8 * min, trigger: "activity" }],
+    clock_marks: [{ at_ms: 12 * min, by_ms: -40_000 }],
+  };
+  expect(pointAt(marked, 3.5 * min, now)).toEqual({ is: "damaged", start: 3 * min, end: 4 * min });
+  expect(nextEvent([marked], 0)).toBe(7 * min);
+  expect(nextEvent([marked], 7 * min)).toBeNull();
+  expect(besides(marked, 12 * min + 500, 1_000).marks).toHaveLength(1);
+  const r = raster([marked], 0, 60 * min, 600, now);
+  expect([r.damaged[35], r.event[70], r.event[75], r.mark[120]]).toEqual([1, 2, 1, 1]);
 });
 
 test("an unsure clock tints its span only", () => {
