@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use farwatch_shared::digest::Digest;
+use farwatch_shared::evidence::DeletedWhy;
+use farwatch_shared::evidence::entry::GoneSegment;
 use farwatch_shared::id::{CameraId, HoldId, OrderId, RecorderId, RunId, SegmentId, StreamName};
 use farwatch_shared::size::ByteSize;
 use farwatch_shared::time::{Clock, DAY_MS, Span, WallMs};
@@ -74,12 +76,42 @@ pub enum AgentBody {
     Clock {
         fact: ClockFact,
     },
-    /// Retention is about to remove these.
+    /// These are about to go, all of one camera stream; written and synced before they do. What a certificate is made of.
     Deleting {
-        segments: Vec<SegmentId>,
-        bytes: ByteSize,
-        why: String,
+        why: DeletedWhy,
+        #[serde(deserialize_with = "gone_segments")]
+        segments: Vec<GoneSegment>,
+        /// The recorder let them go by itself, and this is the last entry of its log that is told of here.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<RecorderLine>,
     },
+}
+
+/// An entry of a recorder's log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecorderLine {
+    pub log: RecorderId,
+    pub index: u64,
+}
+
+/// Earlier versions wrote ids alone.
+fn gone_segments<'de, D: serde::Deserializer<'de>>(lines: D) -> Result<Vec<GoneSegment>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Line {
+        Whole(GoneSegment),
+        Id(SegmentId),
+    }
+    let whole = |line| match line {
+        Line::Whole(gone) => gone,
+        Line::Id(segment) => GoneSegment {
+            segment,
+            digest: Digest::ZERO,
+            span: Span { start_ms: WallMs(0), end_ms: WallMs(0) },
+            bytes: ByteSize(0),
+        },
+    };
+    Ok(Vec::<Line>::deserialize(lines)?.into_iter().map(whole).collect())
 }
 
 /// What a replay of the log gives.
@@ -95,6 +127,8 @@ pub struct AgentState {
     pub heads: BTreeMap<(CameraId, StreamName, RunId), u32>,
     pub resume: BTreeMap<RecorderId, Position>,
     pub faults: OpenFaults,
+    /// Up to where a recorder's own deletions are told of.
+    pub told_deletions: BTreeMap<RecorderId, u64>,
 }
 
 /// Spent orders are kept this long after they expire.
@@ -130,11 +164,15 @@ impl AgentState {
                 }
             }
             AgentBody::Fault { fact, segment } => self.faults.learn(entry.at_ms, fact, *segment),
+            AgentBody::Deleting { by: Some(line), .. } => {
+                let told = self.told_deletions.entry(line.log).or_default();
+                *told = (*told).max(line.index);
+            }
             AgentBody::Access { .. }
             | AgentBody::Clock { .. }
             | AgentBody::Breach { .. }
             | AgentBody::Security { .. }
-            | AgentBody::Deleting { .. } => {}
+            | AgentBody::Deleting { by: None, .. } => {}
         }
     }
 
@@ -215,6 +253,21 @@ impl AgentLedger {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_about_deletions_of_an_earlier_version_is_still_read() {
+        let segment = SegmentId {
+            camera: CameraId::generate(),
+            stream: StreamName::Main,
+            run: RunId { boot: 1, counter: 1 },
+            sequence: 7,
+        };
+        let id = serde_json::to_string(&segment).unwrap();
+        let old = format!(r#"{{"at_ms":5,"is":"deleting","segments":[{id}],"bytes":9,"why":"ceiling"}}"#);
+        let entry: AgentEntry = serde_json::from_str(&old).unwrap();
+        let AgentBody::Deleting { why, segments, by } = entry.body else { panic!("a deletion") };
+        assert_eq!((why, segments[0].segment, by), (DeletedWhy::Ceiling, segment, None));
+    }
 
     #[tokio::test]
     async fn what_was_written_is_known_after_a_restart() {

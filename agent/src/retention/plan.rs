@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use farwatch_shared::digest::Digest;
 use farwatch_shared::id::{CameraId, SegmentId};
 use farwatch_shared::size::ByteSize;
 use farwatch_shared::time::{ClockState, DAY_MS, Span, WallMs};
@@ -44,6 +45,7 @@ pub struct Candidate {
     /// Its end on the line of evidence: what ages are counted from.
     pub aged_from: WallMs,
     pub bytes: ByteSize,
+    pub digest: Digest,
 }
 
 /// What is known about the present.
@@ -85,6 +87,7 @@ pub struct Deletion {
     pub segment: SegmentId,
     pub span: Span,
     pub bytes: ByteSize,
+    pub digest: Digest,
     pub why: Why,
 }
 
@@ -147,7 +150,7 @@ pub fn plan(
 }
 
 fn deletion(candidate: &Candidate, why: Why) -> Deletion {
-    Deletion { segment: candidate.segment, span: candidate.span, bytes: candidate.bytes, why }
+    Deletion { segment: candidate.segment, span: candidate.span, bytes: candidate.bytes, digest: candidate.digest, why }
 }
 
 #[cfg(test)]
@@ -188,7 +191,7 @@ mod tests {
                     sequence: self.made,
                 };
                 let span = Span { start_ms: wall(self.now), end_ms: wall(end) };
-                self.footage.push(Candidate { segment, span, aged_from: end, bytes: SIZE });
+                self.footage.push(Candidate { segment, span, aged_from: end, bytes: SIZE, digest: Digest::ZERO });
                 self.made += 1;
                 self.now = end;
             }

@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use farwatch_shared::evidence::DeletedWhy;
+use farwatch_shared::evidence::entry::GoneSegment;
 use farwatch_shared::id::{CameraId, SegmentId};
 use farwatch_shared::size::ByteSize;
 use farwatch_shared::time::WallMs;
@@ -13,7 +15,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use super::plan::{Candidate, Deletion, Hold, Now, Outcome, Rule, Space, is_held, plan};
+use super::plan::{Candidate, Deletion, Hold, Now, Outcome, Rule, Space, Why, is_held, plan};
 use crate::catalog::{Catalog, Entry, StreamKey};
 use crate::enrol::TrustedTime;
 use crate::ledger::agent::{AgentBody, AgentLedger};
@@ -115,19 +117,30 @@ async fn candidates(config: &SweepConfig, holds: &[Hold]) -> Option<(Vec<Candida
 }
 
 fn candidate(entry: &Entry) -> Candidate {
-    Candidate { segment: entry.segment, span: entry.span, aged_from: entry.aged_from(), bytes: entry.bytes }
+    Candidate {
+        segment: entry.segment,
+        span: entry.span,
+        aged_from: entry.aged_from(),
+        bytes: entry.bytes,
+        digest: entry.digest,
+    }
 }
 
 /// Says in the ledger what goes, removes it, and has the catalog forget it.
 async fn carry_out(config: &SweepConfig, deletions: &[Deletion]) -> bool {
-    for chunk in deletions.chunks(LINE) {
-        let segments: Vec<SegmentId> = chunk.iter().map(|d| d.segment).collect();
+    // A line is of one stream and one reason, as the certificate is that is made of it.
+    let mut ordered = deletions.to_vec();
+    ordered.sort_by_key(|d| (d.segment.camera, d.segment.stream, d.why, d.span.start_ms));
+    let kind = |d: &Deletion| (d.segment.camera, d.segment.stream, d.why);
+    for chunk in ordered.chunk_by(|a, b| kind(a) == kind(b)).flat_map(|kind| kind.chunks(LINE)) {
+        let gone = |d: &Deletion| GoneSegment { segment: d.segment, digest: d.digest, span: d.span, bytes: d.bytes };
+        let segments: Vec<GoneSegment> = chunk.iter().map(gone).collect();
         let bytes = ByteSize(chunk.iter().map(|d| d.bytes.0).sum());
-        let why = chunk.first().map_or("", |d| match d.why {
-            super::plan::Why::Ceiling => "ceiling",
-            super::plan::Why::Space => "space",
-        });
-        let line = AgentBody::Deleting { segments, bytes, why: why.into() };
+        let why = match chunk.first().map(|d| d.why) {
+            Some(Why::Ceiling) => DeletedWhy::Ceiling,
+            _ => DeletedWhy::Space,
+        };
+        let line = AgentBody::Deleting { why, segments, by: None };
         if let Err(error) = config.ledger.append(line).await {
             // On a full disk the line has no room either; room comes first, since only old, unheld footage goes.
             warn!(%error, "deletions cannot be written down");
@@ -138,7 +151,7 @@ async fn carry_out(config: &SweepConfig, deletions: &[Deletion]) -> bool {
         if gone.is_empty() {
             return false;
         }
-        info!(segments = gone.len(), %bytes, why, "footage deleted by retention");
+        info!(segments = gone.len(), %bytes, ?why, "footage deleted by retention");
         if config.catalog.remove(gone).await.is_err() {
             warn!("the catalog could not forget deleted footage now; it will when it is compared with the vault");
             return false;
@@ -203,6 +216,7 @@ async fn tell_breach(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use farwatch_shared::digest::Digest;
     use farwatch_shared::id::{RunId, StreamName};
     use farwatch_shared::time::Span;
 
@@ -221,7 +235,7 @@ mod tests {
         std::fs::write(&path, b"x").unwrap();
         let span = Span { start_ms: WallMs(0), end_ms: WallMs(1) };
         let deletion =
-            |n| Deletion { segment: segment(n), span, bytes: ByteSize(1), why: super::super::plan::Why::Ceiling };
+            |n| Deletion { segment: segment(n), span, bytes: ByteSize(1), digest: Digest::ZERO, why: Why::Ceiling };
         let gone = remove(&vault, &[deletion(0), deletion(1)]);
         assert_eq!(gone, [(segment(0), WallMs(0)), (segment(1), WallMs(0))]);
         assert!(!path.parent().unwrap().exists());

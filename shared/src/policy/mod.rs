@@ -2,3 +2,5 @@
 //!
 //! Belongs here: when a schedule is open, how much a retention policy needs. Does not: who may change a policy, where
 //! footage lies, deleting it.
+
+pub mod budget;
