@@ -14,6 +14,8 @@ mod journal;
 mod link;
 #[path = "main/open.rs"]
 mod open;
+#[path = "main/terms.rs"]
+mod terms;
 #[path = "main/token.rs"]
 mod token;
 

@@ -11,8 +11,10 @@ use serde_json::json;
 async fn switching_recording_off_reaches_the_box_and_is_reported() {
     let site = Site::start("small").await;
     let before = site.person.get(&format!("/agents/{}", site.agent.id)).await;
-    let (status, answer) =
-        site.person.call(Method::PATCH, &format!("/cameras/{}", site.camera), Some(&json!({"recording": "off"}))).await;
+    let (status, answer) = site
+        .person
+        .call(Method::PATCH, &format!("/cameras/{}", site.camera), Some(&json!({"recording": {"mode": "off"}})))
+        .await;
     assert!(status.is_success(), "{status} {answer}");
     let after = until("the new generation applied", Duration::from_secs(20), || async {
         let (_, agent) = site.person.call(Method::GET, &format!("/agents/{}", site.agent.id), None).await;
@@ -28,7 +30,7 @@ async fn switching_recording_off_reaches_the_box_and_is_reported() {
     .await;
     let (status, _) = site
         .person
-        .call(Method::PATCH, &format!("/cameras/{}", site.camera), Some(&json!({"recording": "continuous"})))
+        .call(Method::PATCH, &format!("/cameras/{}", site.camera), Some(&json!({"recording": {"mode": "continuous"}})))
         .await;
     assert!(status.is_success());
     site.recording(&site.camera).await;
@@ -53,7 +55,7 @@ async fn a_url_with_a_password_in_it_is_refused_with_advice() {
         .call(
             Method::POST,
             &format!("/agents/{}/cameras", site.agent.id),
-            Some(&json!({"name": "Leaky", "url": "rtsp://admin:secret@10.0.0.9/x", "source": "auto", "recording": "continuous", "audio": false, "floor_days": 30})),
+            Some(&json!({"name": "Leaky", "url": "rtsp://admin:secret@10.0.0.9/x", "source": "auto", "recording": {"mode": "continuous"}, "floor_days": 30})),
         )
         .await;
     assert!(status.is_client_error(), "{status}");

@@ -89,7 +89,7 @@ async fn a_power_cut_of_the_hub_loses_nothing_it_acknowledged() {
         let camera = person
             .post(
                 &format!("/agents/{}/cameras", raw.id),
-                &json!({"name": "Gate", "url": "rtsp://192.0.2.1/x", "source": "auto", "recording": "continuous", "audio": false, "floor_days": 30}),
+                &json!({"name": "Gate", "url": "rtsp://192.0.2.1/x", "source": "auto", "recording": {"mode": "continuous"}, "floor_days": 30}),
             )
             .await;
         let camera: CameraId = camera["summary"]["id"].as_str().expect("an id").parse().expect("a camera id");

@@ -71,7 +71,7 @@ async fn the_agents_door_takes_only_what_the_order_allows() {
     let camera = person
         .post(
             &format!("/agents/{}/cameras", raw.id),
-            &json!({"name": "Gate", "url": "rtsp://192.0.2.1/x", "source": "auto", "recording": "continuous", "audio": false, "floor_days": 30}),
+            &json!({"name": "Gate", "url": "rtsp://192.0.2.1/x", "source": "auto", "recording": {"mode": "continuous"}, "floor_days": 30}),
         )
         .await;
     let camera = camera["summary"]["id"].as_str().expect("a camera id").to_owned();

@@ -1,5 +1,6 @@
 //! Agents: one in full, its health over time, taking its certificate away.
 
+use farwatch_shared::time::DAY_MS;
 use farwatch_shared::wire::latest::HealthSample;
 
 use super::prelude::*;
@@ -7,18 +8,23 @@ use super::show;
 use crate::audit::Entry;
 use crate::fleet::AgentNow;
 use crate::store::changes::Kind;
-use crate::store::{self, agents, cameras, certificates, changes, desired, sites};
+use crate::store::{self, agents, cameras, certificates, changes, desired, faults, happenings, sites};
 
 /// Most samples one answer holds.
 const MOST_SAMPLES: usize = 1500;
 /// Longest stretch of health one may ask for.
 const MOST_DAYS: i64 = 40;
+/// Mended faults are shown with an agent for so long.
+const FAULT_DAYS: i64 = 30;
+/// Most faults shown with an agent.
+const MOST_FAULTS: u32 = 200;
 
 pub(super) fn routes() -> Routes {
     Routes::default()
         .at(__path_agent, agent)
         .at(__path_agent_health, agent_health)
         .at(__path_revoke_agent, revoke_agent)
+        .at(__path_agent_faults, agent_faults)
 }
 
 /// One agent in full.
@@ -36,6 +42,10 @@ async fn agent(_: Person, State(office): State<Office>, Named(id): Named<AgentId
         .iter()
         .map(|row| show::camera(row, &office.fleet.camera(row.camera), &now))
         .collect();
+    let recent = office.clock.wall().plus_ms(-FAULT_DAYS * DAY_MS);
+    let faults = faults::of_agent(&mut c, id, recent, MOST_FAULTS).await?;
+    let clock = happenings::clock_until(&mut c, id, WallMs(i64::MAX)).await?;
+    let health = now.health.as_deref();
     cameras.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
     Ok(Json(AgentDetail {
         summary: show::agent(&now),
@@ -59,6 +69,11 @@ async fn agent(_: Person, State(office): State<Office>, Named(id): Named<AgentId
         health: now.health.as_deref().map(show::health),
         outbox: outbox(&now),
         recorder: recorder(&now),
+        retention: health.and_then(|h| h.retention.as_ref()).map(show::condition::retention),
+        when_short: show::recording::short(row.when_short),
+        faults: faults.into_iter().map(show::condition::fault).collect(),
+        clock: health.map(|h| show::condition::clock(h, &clock)),
+        wear: health.and_then(|h| h.disk.wear.as_ref()).map(show::condition::wear),
         certificate: certificate.map(|c| CertificateView { serial: c.serial, expires_ms: c.not_after_ms }),
         sealing_key: row.sealing_key.into(),
         recovery_key: Some(office.keys.owner.recovery.clone().into()),
@@ -116,6 +131,25 @@ fn thinned<T>(all: &[T], most: usize) -> impl Iterator<Item = &T> {
     let every = all.len().div_ceil(most.max(1)).max(1);
     let skip = (all.len() + every - 1) % every;
     all.iter().skip(skip).step_by(every)
+}
+
+/// An agent's faults: what is broken now, or what ever was.
+#[utoipa::path(get, path = "/api/v1/agents/{id}/faults", tag = "agents", params(("id" = String, Path), FaultsQuery),
+    responses((status = 200, body = Faults), (status = "4XX", body = Failure)))]
+async fn agent_faults(
+    _: Person,
+    State(office): State<Office>,
+    Named(id): Named<AgentId>,
+    Asked(ask): Asked<FaultsQuery>,
+) -> Result<Json<Faults>, Fail> {
+    let mut c = office.db.read().await?;
+    agents::get(&mut c, id).await?;
+    let since = match ask.state {
+        FaultState::Open => WallMs(i64::MAX),
+        FaultState::All => WallMs(i64::MIN),
+    };
+    let rows = faults::of_agent(&mut c, id, since, take::limit(ask.limit)).await?;
+    Ok(Json(Faults { faults: rows.into_iter().map(show::condition::fault).collect() }))
 }
 
 /// Takes an agent's certificates away. Its MQTT session and uploads are cut within 5 s, and every door refuses it.

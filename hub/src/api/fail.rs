@@ -6,6 +6,7 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use farwatch_shared::size::ByteSize;
 
 use super::shape::{Failure, FailureDetail};
 
@@ -18,12 +19,14 @@ pub struct Fail {
     pub next: String,
     /// Seconds after which it is worth trying again.
     pub retry_after_s: Option<u32>,
+    /// Bytes the agent's disk is short of.
+    pub missing_bytes: Option<ByteSize>,
 }
 
 impl Fail {
     #[must_use]
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>, next: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), next: next.into(), retry_after_s: None }
+        Self { status, code, message: message.into(), next: next.into(), retry_after_s: None, missing_bytes: None }
     }
 
     /// 400: the request itself is wrong.
@@ -97,8 +100,14 @@ impl Fail {
 
 impl IntoResponse for Fail {
     fn into_response(self) -> Response {
-        let body =
-            Failure { error: FailureDetail { code: self.code.to_owned(), message: self.message, next: self.next } };
+        let body = Failure {
+            error: FailureDetail {
+                code: self.code.to_owned(),
+                message: self.message,
+                next: self.next,
+                missing_bytes: self.missing_bytes,
+            },
+        };
         let mut response = (self.status, Json(body)).into_response();
         if let Some(wait) = self.retry_after_s {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait));

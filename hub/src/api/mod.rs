@@ -6,7 +6,9 @@
 
 mod agents;
 mod cameras;
+mod coverage;
 mod events;
+mod evidence;
 mod fail;
 mod fleet;
 mod guard;
@@ -25,6 +27,7 @@ mod setup;
 pub mod shape;
 pub(crate) mod show;
 mod sites;
+mod stretches;
 mod take;
 #[cfg(test)]
 mod tests;
@@ -55,6 +58,8 @@ fn routes() -> Routes {
         agents::routes(),
         cameras::routes(),
         timeline::routes(),
+        coverage::routes(),
+        evidence::routes(),
         holds::routes(),
         pulls::routes(),
         views::routes(),

@@ -3,6 +3,9 @@
 //! Belongs here: pure conversions, the same for answers and for events. Does not: fetching ([`Picture`] takes what was
 //! fetched), formatting for people (the page).
 
+pub(super) mod condition;
+pub(super) mod recording;
+
 use std::collections::BTreeMap;
 
 use farwatch_shared::id::{AgentId, CameraId, SiteId};
@@ -12,7 +15,7 @@ use farwatch_shared::wire::latest as wire;
 
 use super::shape::{
     AgentSummary, CameraPoint, CameraStateNow, CameraSummary, Drift, Fleet, GapReason, HealthPoint, Hold, HubInfo,
-    Presence, Pull, PullState, RecordingChoice, RefusalView, RenditionChoice, Site, SourceWay, StreamNow,
+    Presence, Pull, PullState, RefusalView, RenditionChoice, Site, SourceWay, StreamNow,
 };
 use crate::fleet::{self, AgentNow, CameraNow, PresenceNow};
 use crate::store::cameras::{CameraRow, HoldRow};
@@ -67,6 +70,11 @@ pub(crate) fn agent(a: &AgentNow) -> AgentSummary {
         temperature_mc: health.and_then(|h| h.temperature_mc),
         health_ms: health.map(|h| h.at_ms),
         revoked_ms: a.revoked_ms,
+        faults: a.faults.values().fold(0, |sum, n| sum.saturating_add(*n)),
+        clock: health.map(|h| condition::trust(h.clock.state)),
+        hours_possible: health.and_then(|h| h.retention.as_ref()).map(|r| r.hours_possible),
+        floor_hours: health.and_then(|h| h.retention.as_ref()).map(|r| r.floor_hours),
+        breach_at_ms: health.and_then(|h| h.retention.as_ref()).and_then(|r| r.breach_at_ms),
     }
 }
 
@@ -98,7 +106,7 @@ pub(crate) fn camera(row: &CameraRow, now: &CameraNow, agent: &AgentNow) -> Came
         agent: row.agent,
         site: agent.site,
         name: row.name.clone(),
-        recording: recording(&row.recording),
+        recording: recording::word(&row.recording),
         state: last.filter(|_| online).unwrap_or(CameraStateNow::Unknown),
         last_state: last.filter(|_| !online),
         since_ms: status.map(|s| s.since_ms),
@@ -136,13 +144,6 @@ pub(super) fn stream(status: &wire::CameraStatus) -> StreamNow {
     }
 }
 
-pub(super) fn recording(recording: &wire::Recording) -> RecordingChoice {
-    match recording {
-        wire::Recording::Off => RecordingChoice::Off,
-        _ => RecordingChoice::Continuous,
-    }
-}
-
 pub(super) fn source(source: wire::SourceChoice) -> SourceWay {
     match source {
         wire::SourceChoice::Auto => SourceWay::Auto,
@@ -171,13 +172,24 @@ pub(super) fn refusal(
     camera: Option<CameraId>,
     generation: Option<u64>,
 ) -> RefusalView {
-    RefusalView { code: refusal.code(), message: refusal.to_string(), detail: said(detail), camera, generation }
+    RefusalView {
+        code: refusal.code(),
+        message: refusal.to_string(),
+        detail: said(detail),
+        camera,
+        generation,
+        missing_bytes: None,
+    }
 }
 
 /// Everything in an agent's report that was not done.
 pub(super) fn refusals(reported: &wire::Reported) -> Vec<RefusalView> {
     let refused = reported.refused.iter().map(|r| refusal(r.refusal, "", None, Some(r.generation)));
-    refused.chain(reported.problems.iter().map(|p| refusal(p.refusal, &p.detail, p.camera, None))).collect()
+    let problems = reported
+        .problems
+        .iter()
+        .map(|p| RefusalView { missing_bytes: p.missing, ..refusal(p.refusal, &p.detail, p.camera, None) });
+    refused.chain(problems).collect()
 }
 
 pub(super) fn health(sample: &wire::HealthSample) -> HealthPoint {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use farwatch_shared::id::{AgentId, CameraId, OrderId, SiteId};
 use farwatch_shared::keys::{OpenKey, SignKey};
 use farwatch_shared::time::{Clock, SimClock, WallMs};
+use farwatch_shared::wire::latest::WhenShort;
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -145,6 +146,7 @@ impl House {
             revoked_ms: None,
             revoked_reason: String::new(),
             policy_version: 1,
+            when_short: WhenShort::default(),
         };
         let agent = row.agent;
         self.office.db.write(move |c| Box::pin(async move { store::agents::insert(c, &row).await })).await.unwrap();
@@ -216,14 +218,15 @@ async fn code_of(answer: Response) -> String {
 }
 
 fn camera_of(agent: AgentId, name: &str) -> store::cameras::CameraRow {
-    use farwatch_shared::wire::latest::{Recording, SourceChoice};
+    use crate::store::recording::{Mode, Targets};
+    use farwatch_shared::wire::latest::SourceChoice;
     store::cameras::CameraRow {
         camera: CameraId::generate(),
         agent,
         name: name.to_owned(),
         source: SourceChoice::Auto,
-        recording: Recording::Continuous,
-        audio: false,
+        recording: Mode::default(),
+        audio_purpose: None,
         url: "rtsp://10.0.0.9/main".into(),
         sub_url: None,
         credential: None,
@@ -231,6 +234,9 @@ fn camera_of(agent: AgentId, name: &str) -> store::cameras::CameraRow {
         ca_pem: None,
         floor_days: 30,
         ceiling_days: None,
+        event_days: None,
+        quota: None,
+        targets: Targets::default(),
         created_ms: START,
         removed_ms: None,
     }

@@ -88,17 +88,19 @@ impl Dispatch {
 
     /// Makes the next generation of an agent's desired state, if its content changed.
     async fn render(&self, agent: &AgentRow) -> store::Result<()> {
-        let (cameras, holds, before) = {
+        let (site, cameras, holds, before) = {
             let mut c = self.db.read().await?;
+            let site = store::sites::get(&mut c, agent.site).await?;
             let cameras = store::cameras::of_agent(&mut c, agent.agent).await?;
             let mut holds = Vec::new();
             for camera in &cameras {
                 holds.extend(store::cameras::holds(&mut c, camera.camera).await?);
             }
-            (cameras, holds, store::desired::find(&mut c, agent.agent).await?)
+            (site, cameras, holds, store::desired::find(&mut c, agent.agent).await?)
         };
         let encode = |source| StoreError::Encode { what: "desired state", source };
-        let rendered = policy::render(&cameras, &holds, &self.hubs).map_err(encode)?;
+        let site = policy::Site { time_zone: &site.time_zone, when_short: agent.when_short };
+        let rendered = policy::render(&cameras, &holds, &self.hubs, site).map_err(encode)?;
         let (id, version) = (agent.agent, agent.policy_version);
         if before.as_ref().is_some_and(|d| d.content_digest == rendered.content) {
             return self

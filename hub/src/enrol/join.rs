@@ -118,6 +118,7 @@ fn new_agent(agent: AgentId, site: farwatch_shared::id::SiteId, r: &EnrolRequest
         revoked_ms: None,
         revoked_reason: String::new(),
         policy_version: 1,
+        when_short: farwatch_shared::wire::latest::WhenShort::default(),
     }
 }
 

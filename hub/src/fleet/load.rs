@@ -3,6 +3,7 @@
 //! Belongs here: [`load`], [`follow`]. Does not: live messages. Wakes on: every 500 ms (changes by the command line or by
 //! the people's door), and on the clock for presence.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +39,7 @@ fn agent_now(row: store::agents::AgentRow, listening_ms: WallMs) -> AgentNow {
         reported: None,
         reported_ms: None,
         health: None,
+        faults: BTreeMap::new(),
         rejected: 0,
     }
 }
@@ -63,6 +65,7 @@ pub async fn load(fleet: &Fleet, db: &Db, now: WallMs) -> store::Result<()> {
     let health = store::health::all_latest(&mut c).await?;
     let statuses = store::cameras::statuses(&mut c).await?;
     let cameras = store::cameras::all(&mut c).await?;
+    let faults = store::faults::all_open(&mut c).await?;
     let mut state = fleet.state_mut();
     for row in agents {
         let mut a = agent_now(row, now);
@@ -83,6 +86,11 @@ pub async fn load(fleet: &Fleet, db: &Db, now: WallMs) -> store::Result<()> {
     for (agent, sample) in health {
         if let Some(a) = state.agents.get_mut(&agent) {
             a.health = Some(Arc::new(sample));
+        }
+    }
+    for (agent, open) in faults {
+        if let Some(a) = state.agents.get_mut(&agent) {
+            a.faults = open;
         }
     }
     for (status, received_ms) in statuses {

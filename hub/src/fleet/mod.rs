@@ -16,7 +16,9 @@ use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use farwatch_shared::digest::Digest;
 use farwatch_shared::id::{AgentId, CameraId, OrderId, SiteId, StreamName};
 use farwatch_shared::time::WallMs;
-use farwatch_shared::wire::latest::{CameraStatus, HealthSample, Presence, PresenceState, RefusedDesired, Reported};
+use farwatch_shared::wire::latest::{
+    CameraStatus, FaultKind, HealthSample, Presence, PresenceState, RefusedDesired, Reported,
+};
 use tokio::sync::broadcast;
 
 pub use load::{follow, load, refresh_agent};
@@ -64,6 +66,8 @@ pub struct AgentNow {
     pub reported_ms: Option<WallMs>,
     /// The newest sample.
     pub health: Option<Arc<HealthSample>>,
+    /// Open faults by kind.
+    pub faults: BTreeMap<FaultKind, u32>,
     /// Messages that could not be read or were refused since the hub started.
     pub rejected: u64,
 }

@@ -283,10 +283,11 @@ impl Keep<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::recording::{Mode, Targets};
     use crate::store::testing;
     use farwatch_shared::id::StreamName;
     use farwatch_shared::time::Span;
-    use farwatch_shared::wire::latest::{Recording, SourceChoice};
+    use farwatch_shared::wire::latest::{SourceChoice, WhenShort};
 
     async fn house() -> (crate::store::Db, AgentId, CameraId, tempfile::TempDir) {
         let (db, dir) = testing::db().await;
@@ -315,6 +316,7 @@ mod tests {
                     revoked_ms: None,
                     revoked_reason: String::new(),
                     policy_version: 1,
+                    when_short: WhenShort::default(),
                 };
                 store::agents::insert(c, &agent_row).await?;
                 let camera_row = store::cameras::CameraRow {
@@ -322,8 +324,8 @@ mod tests {
                     agent,
                     name: "c".into(),
                     source: SourceChoice::Auto,
-                    recording: Recording::Continuous,
-                    audio: false,
+                    recording: Mode::default(),
+                    audio_purpose: None,
                     url: "rtsp://x/".into(),
                     sub_url: None,
                     credential: None,
@@ -331,6 +333,9 @@ mod tests {
                     ca_pem: None,
                     floor_days: 30,
                     ceiling_days: None,
+                    event_days: None,
+                    quota: None,
+                    targets: Targets::default(),
                     created_ms: WallMs(0),
                     removed_ms: None,
                 };

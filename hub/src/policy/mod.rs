@@ -1,15 +1,21 @@
 //! The model of what agents should do, validated, rendered to a desired state.
 //!
-//! Belongs here: whether a camera, a hold or a retention makes sense, rendering rows to parts
-//! ([`render`]). Pure. Does not: writing rows, signing, sending (`dispatch`).
+//! Belongs here: whether a camera, a hold or a retention makes sense ([`terms`]), whether a disk can keep it ([`admit`]),
+//! rendering rows to parts ([`render`]). Pure. Does not: writing rows, signing, sending (`dispatch`).
 
+mod admission;
+pub mod days;
 mod render;
+mod terms;
 
 use farwatch_shared::refusal::Refusal;
+use farwatch_shared::size::ByteSize;
 use farwatch_shared::time::WallMs;
 use url::Url;
 
-pub use render::{MIN_FREE, Rendered, digest_of, render};
+pub use admission::{Asked, Verdict, admit};
+pub use render::{MIN_FREE, Rendered, Site, digest_of, render};
+pub use terms::{mode, purpose, retention, terms};
 
 /// Most days anything is kept by a floor or ceiling.
 pub const MAX_DAYS: u32 = 3650;
@@ -39,6 +45,28 @@ pub enum PolicyError {
     Range,
     #[error("{0:?} is not an IANA time zone, such as Asia/Shanghai")]
     TimeZone(String),
+    #[error("the schedule cannot be kept: {0}")]
+    Schedule(String),
+    #[error(
+        "{pre_s} s before and {post_s} s after an event are too much; at most 60 s before and 3600 s after are kept"
+    )]
+    Roll { pre_s: u16, post_s: u16 },
+    #[error("sound is recorded only for a stated purpose, of at most 1000 characters")]
+    AudioPurpose,
+    #[error(
+        "event days of {days} are below the floor of {floor} days; events are kept at least as long as all footage"
+    )]
+    EventBelowFloor { floor: u32, days: u32 },
+    #[error("event days of {days} are above the ceiling of {ceiling} days; everything older must go")]
+    EventAboveCeiling { days: u32, ceiling: u32 },
+    #[error("a quota of {0} is too small; give at least 64 MiB, or none")]
+    QuotaTooSmall(ByteSize),
+    #[error("a target is out of range: 16 to 16384 pixels, 0.1 to 240 frames a second, 1 kbit/s to 400 Mbit/s")]
+    Target,
+    #[error(
+        "the policy cannot be kept: the box's disk is {missing} short of what the floors need at the cameras' rates"
+    )]
+    TooLarge { missing: ByteSize },
 }
 
 impl PolicyError {
@@ -49,12 +77,20 @@ impl PolicyError {
             Self::SecretInUrl(_) => Refusal::SecretInUrl,
             Self::CeilingBelowFloor { .. } => Refusal::CeilingBelowFloor,
             Self::Range => Refusal::BadRange,
+            Self::Schedule(_) => Refusal::BadSchedule,
+            Self::AudioPurpose => Refusal::NoAudioPurpose,
+            Self::TooLarge { .. } => Refusal::PolicyTooLarge,
             Self::NotAUrl(_)
             | Self::Scheme(_)
             | Self::Name
             | Self::TooManyDays(_)
             | Self::Reason
-            | Self::TimeZone(_) => Refusal::Malformed,
+            | Self::TimeZone(_)
+            | Self::Roll { .. }
+            | Self::EventBelowFloor { .. }
+            | Self::EventAboveCeiling { .. }
+            | Self::QuotaTooSmall(_)
+            | Self::Target => Refusal::Malformed,
         }
     }
 }
@@ -113,18 +149,6 @@ pub fn reason(text: &str) -> Result<String, PolicyError> {
 }
 
 /// # Errors
-/// When the ceiling is below the floor, or a figure is out of range.
-pub fn retention(floor: u32, ceiling: Option<u32>) -> Result<(), PolicyError> {
-    if let Some(days) = [Some(floor), ceiling].into_iter().flatten().find(|days| *days > MAX_DAYS) {
-        return Err(PolicyError::TooManyDays(days));
-    }
-    match ceiling {
-        Some(ceiling) if ceiling < floor => Err(PolicyError::CeilingBelowFloor { floor, ceiling }),
-        _ => Ok(()),
-    }
-}
-
-/// # Errors
 /// When the range is empty, reversed or longer than allowed.
 pub fn range(start: WallMs, end: WallMs, longest_ms: i64) -> Result<(), PolicyError> {
     if start.0 < 0 || start >= end || end.since(start) > longest_ms {
@@ -145,6 +169,34 @@ pub fn time_zone(text: &str) -> Result<String, PolicyError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::cameras::CameraRow;
+    use crate::store::recording::{Mode, Targets};
+    use farwatch_shared::id::{AgentId, CameraId};
+    use farwatch_shared::wire::latest::SourceChoice;
+
+    /// A camera recorded all the time and kept for thirty days.
+    pub(super) fn camera(name: &str) -> CameraRow {
+        CameraRow {
+            camera: CameraId::generate(),
+            agent: AgentId::generate(),
+            name: name.into(),
+            source: SourceChoice::Auto,
+            recording: Mode::Continuous,
+            audio_purpose: None,
+            url: "rtsp://10.0.0.9/main".into(),
+            sub_url: None,
+            credential: None,
+            recovery: None,
+            ca_pem: None,
+            floor_days: 30,
+            ceiling_days: None,
+            event_days: None,
+            quota: None,
+            targets: Targets::default(),
+            created_ms: WallMs(0),
+            removed_ms: None,
+        }
+    }
 
     // SEC-02
     #[test]
@@ -166,15 +218,6 @@ mod tests {
         assert_eq!(host("rtsp://CAM.local/x"), "cam.local:554");
         assert_eq!(host("rtsps://cam.local/x"), "cam.local:322");
         assert_eq!(host("rtsp://[fe80::1]:8554/x"), "[fe80::1]:8554");
-    }
-
-    // RET-04
-    #[test]
-    fn a_ceiling_below_the_floor_is_refused_with_both_figures() {
-        let refused = retention(30, Some(7)).unwrap_err();
-        assert!(refused.to_string().contains("30") && refused.to_string().contains('7'));
-        assert!(retention(0, None).is_ok() && retention(30, Some(30)).is_ok());
-        assert!(retention(99_999, None).is_err());
     }
 
     #[test]

@@ -3,11 +3,11 @@
 use farwatch_shared::id::{AgentId, SiteId};
 use farwatch_shared::keys::{SealKey, VerifyKey};
 use farwatch_shared::time::WallMs;
-use farwatch_shared::wire::latest::{Presence, PresenceState};
+use farwatch_shared::wire::latest::{Presence, PresenceState, WhenShort};
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
-use super::{Conn, Result, StoreError, parsed, sql, sql_int, unsigned};
+use super::{Conn, Result, StoreError, parsed, sql, sql_int, unsigned, word, word_of};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AgentRow {
@@ -33,10 +33,13 @@ pub struct AgentRow {
     pub revoked_reason: String,
     /// Rises with every change of what it should do.
     pub policy_version: u64,
+    /// What happens when its disk cannot keep the floors.
+    pub when_short: WhenShort,
 }
 
 const COLUMNS: &str = "SELECT agent_id, site_id, hostname, version, target, signing_key, sealing_key, enrolled_ms, \
-    session, boot_id, nonce, presence, presence_ms, last_seen_ms, revoked_ms, revoked_reason, policy_version FROM agent";
+    session, boot_id, nonce, presence, presence_ms, last_seen_ms, revoked_ms, revoked_reason, policy_version, \
+    when_short FROM agent";
 
 fn row(r: &AnyRow) -> Result<AgentRow> {
     let key = |column: &'static str| -> Result<String> { Ok(r.try_get(column)?) };
@@ -65,6 +68,7 @@ fn row(r: &AnyRow) -> Result<AgentRow> {
         revoked_ms: r.try_get::<Option<i64>, _>("revoked_ms")?.map(WallMs),
         revoked_reason: r.try_get("revoked_reason")?,
         policy_version: unsigned(r, "policy_version")?,
+        when_short: word(r, "agent", "when_short")?,
     })
 }
 
@@ -136,6 +140,19 @@ pub async fn policy_changed(c: &mut Conn, agent: AgentId) -> Result<()> {
         .execute(c)
         .await?;
     Ok(())
+}
+
+/// Sets what happens when its disk cannot keep the floors.
+///
+/// # Errors
+/// When the database fails.
+pub async fn set_when_short(c: &mut Conn, agent: AgentId, when: WhenShort) -> Result<()> {
+    sqlx::query("UPDATE agent SET when_short = $2 WHERE agent_id = $1")
+        .bind(agent.to_string())
+        .bind(word_of(&when)?)
+        .execute(&mut *c)
+        .await?;
+    policy_changed(c, agent).await
 }
 
 /// Takes a session's presence, unless a higher session was heard. True when it was taken.

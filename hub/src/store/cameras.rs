@@ -3,12 +3,14 @@
 
 use farwatch_shared::id::{AgentId, CameraId, HoldId, PersonId, SiteId, StreamName};
 use farwatch_shared::keys::Sealed;
+use farwatch_shared::size::ByteSize;
 use farwatch_shared::time::WallMs;
-use farwatch_shared::wire::latest::{CameraStatus, Recording, SourceChoice};
+use farwatch_shared::wire::latest::{CameraStatus, SourceChoice};
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
-use super::{Conn, Result, StoreError, agents, json, json_opt, parsed, sql, to_json, word, word_of};
+use super::recording::{Mode, Targets};
+use super::{Conn, Result, StoreError, agents, json, json_opt, parsed, sql, sql_int, to_json, word, word_of};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CameraRow {
@@ -16,8 +18,9 @@ pub struct CameraRow {
     pub agent: AgentId,
     pub name: String,
     pub source: SourceChoice,
-    pub recording: Recording,
-    pub audio: bool,
+    pub recording: Mode,
+    /// Why sound is recorded; None: it is not.
+    pub audio_purpose: Option<String>,
     /// Main stream; never with a password in it.
     pub url: String,
     pub sub_url: Option<String>,
@@ -26,12 +29,17 @@ pub struct CameraRow {
     pub ca_pem: Option<String>,
     pub floor_days: u32,
     pub ceiling_days: Option<u32>,
+    /// Footage with an event in it is kept at least so long.
+    pub event_days: Option<u32>,
+    /// Most bytes it may occupy on its box.
+    pub quota: Option<ByteSize>,
+    pub targets: Targets,
     pub created_ms: WallMs,
     pub removed_ms: Option<WallMs>,
 }
 
-const COLUMNS: &str = "SELECT camera_id, agent_id, name, source, recording, audio, url, sub_url, credential, recovery, \
-    ca_pem, floor_days, ceiling_days, created_ms, removed_ms FROM camera";
+const COLUMNS: &str = "SELECT camera_id, agent_id, name, source, recording, audio_purpose, url, sub_url, credential, \
+    recovery, ca_pem, floor_days, ceiling_days, event_days, quota_bytes, targets, created_ms, removed_ms FROM camera";
 
 fn row(r: &AnyRow) -> Result<CameraRow> {
     let days = |n: i64| u32::try_from(n).unwrap_or(0);
@@ -40,8 +48,8 @@ fn row(r: &AnyRow) -> Result<CameraRow> {
         agent: parsed(r, "camera", "agent_id")?,
         name: r.try_get("name")?,
         source: word(r, "camera", "source")?,
-        recording: word(r, "camera", "recording")?,
-        audio: r.try_get::<i64, _>("audio")? != 0,
+        recording: json(r, "camera", "recording")?,
+        audio_purpose: r.try_get("audio_purpose")?,
         url: r.try_get("url")?,
         sub_url: r.try_get("sub_url")?,
         credential: json_opt(r, "camera", "credential")?,
@@ -49,6 +57,9 @@ fn row(r: &AnyRow) -> Result<CameraRow> {
         ca_pem: r.try_get("ca_pem")?,
         floor_days: days(r.try_get("floor_days")?),
         ceiling_days: r.try_get::<Option<i64>, _>("ceiling_days")?.map(days),
+        event_days: r.try_get::<Option<i64>, _>("event_days")?.map(days),
+        quota: r.try_get::<Option<i64>, _>("quota_bytes")?.and_then(|n| u64::try_from(n).ok()).map(ByteSize),
+        targets: json(r, "camera", "targets")?,
         created_ms: WallMs(r.try_get("created_ms")?),
         removed_ms: r.try_get::<Option<i64>, _>("removed_ms")?.map(WallMs),
     })
@@ -61,20 +72,22 @@ fn row(r: &AnyRow) -> Result<CameraRow> {
 pub async fn put(c: &mut Conn, cam: &CameraRow) -> Result<()> {
     let sealed = |s: &Option<Sealed>| s.as_ref().map(|s| to_json(s, "sealed credential")).transpose();
     sqlx::query(
-        "INSERT INTO camera (camera_id, agent_id, name, source, recording, audio, url, sub_url, credential, recovery, \
-         ca_pem, floor_days, ceiling_days, created_ms, removed_ms) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
+        "INSERT INTO camera (camera_id, agent_id, name, source, recording, audio_purpose, url, sub_url, credential, \
+         recovery, ca_pem, floor_days, ceiling_days, event_days, quota_bytes, targets, created_ms, removed_ms) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) \
          ON CONFLICT (camera_id) DO UPDATE SET name = excluded.name, source = excluded.source, \
-         recording = excluded.recording, audio = excluded.audio, url = excluded.url, sub_url = excluded.sub_url, \
-         credential = excluded.credential, recovery = excluded.recovery, ca_pem = excluded.ca_pem, \
-         floor_days = excluded.floor_days, ceiling_days = excluded.ceiling_days, removed_ms = excluded.removed_ms",
+         recording = excluded.recording, audio_purpose = excluded.audio_purpose, url = excluded.url, \
+         sub_url = excluded.sub_url, credential = excluded.credential, recovery = excluded.recovery, \
+         ca_pem = excluded.ca_pem, floor_days = excluded.floor_days, ceiling_days = excluded.ceiling_days, \
+         event_days = excluded.event_days, quota_bytes = excluded.quota_bytes, targets = excluded.targets, \
+         removed_ms = excluded.removed_ms",
     )
     .bind(cam.camera.to_string())
     .bind(cam.agent.to_string())
     .bind(&cam.name)
     .bind(word_of(&cam.source)?)
-    .bind(word_of(&cam.recording)?)
-    .bind(i64::from(cam.audio))
+    .bind(to_json(&cam.recording, "recording mode")?)
+    .bind(cam.audio_purpose.clone())
     .bind(&cam.url)
     .bind(cam.sub_url.clone())
     .bind(sealed(&cam.credential)?)
@@ -82,6 +95,9 @@ pub async fn put(c: &mut Conn, cam: &CameraRow) -> Result<()> {
     .bind(cam.ca_pem.clone())
     .bind(i64::from(cam.floor_days))
     .bind(cam.ceiling_days.map(i64::from))
+    .bind(cam.event_days.map(i64::from))
+    .bind(cam.quota.map(|q| sql_int(q.bytes())))
+    .bind(to_json(&cam.targets, "targets")?)
     .bind(cam.created_ms.0)
     .bind(cam.removed_ms.map(|t| t.0))
     .execute(&mut *c)
@@ -107,6 +123,22 @@ pub async fn of_agent(c: &mut Conn, agent: AgentId) -> Result<Vec<CameraRow>> {
         .bind(agent.to_string())
         .fetch_all(c)
         .await?;
+    rows.iter().map(row).collect()
+}
+
+/// A site's cameras that were not removed, by name.
+///
+/// # Errors
+/// When the database fails.
+pub async fn of_site(c: &mut Conn, site: SiteId) -> Result<Vec<CameraRow>> {
+    let rows = sqlx::query(sql(&[
+        COLUMNS,
+        " WHERE removed_ms IS NULL AND agent_id IN (SELECT agent_id FROM agent WHERE site_id = $1) \
+          ORDER BY name, camera_id",
+    ]))
+    .bind(site.to_string())
+    .fetch_all(c)
+    .await?;
     rows.iter().map(row).collect()
 }
 

@@ -71,6 +71,30 @@ pub async fn all_latest(c: &mut Conn) -> Result<Vec<(AgentId, HealthSample)>> {
     rows.iter().map(|r| Ok((parsed(r, "health_latest", "agent_id")?, json(r, "health_latest", "body")?))).collect()
 }
 
+/// The newest sample of an agent.
+///
+/// # Errors
+/// When the database fails.
+pub async fn latest(c: &mut Conn, agent: AgentId) -> Result<Option<HealthSample>> {
+    let found = sqlx::query("SELECT body FROM health_latest WHERE agent_id = $1")
+        .bind(agent.to_string())
+        .fetch_optional(c)
+        .await?;
+    found.as_ref().map(|r| json(r, "health_latest", "body")).transpose()
+}
+
+/// Forgets chunks of before an instant, agent by agent so that the key finds them.
+///
+/// # Errors
+/// When the database fails.
+pub async fn prune(c: &mut Conn, before: WallMs) -> Result<()> {
+    sqlx::query("DELETE FROM health_chunk WHERE agent_id IN (SELECT agent_id FROM agent) AND chunk_ms < $1")
+        .bind(before.0)
+        .execute(c)
+        .await?;
+    Ok(())
+}
+
 /// Adds samples to the chunk of their five minutes: what is there is unpacked, joined by time, and packed again.
 ///
 /// # Errors

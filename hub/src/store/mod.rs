@@ -24,13 +24,19 @@ pub mod agents;
 pub mod cameras;
 pub mod certificates;
 pub mod changes;
+pub mod checkpoints;
+pub mod coverage;
+pub mod deletions;
 pub mod desired;
 pub mod facts;
+pub mod faults;
+pub mod happenings;
 pub mod health;
 pub mod journal;
 pub mod people;
 pub mod pulls;
 pub mod quarantine;
+pub mod recording;
 pub mod sites;
 pub mod timeline;
 pub mod tokens;
@@ -173,13 +179,19 @@ fn escaped(path: &Path) -> String {
 }
 
 fn migrator() -> Migrator {
-    Migrator::with_migrations(vec![Migration::new(
-        1,
-        "first light".into(),
-        MigrationType::Simple,
-        SqlStr::from_static(include_str!("../../migrations/0001_first_light.sql")),
-        false,
-    )])
+    Migrator::with_migrations(migrations().collect())
+}
+
+/// Every migration there ever was, in order. One that was released is never changed.
+fn migrations() -> impl Iterator<Item = Migration> {
+    let of = |number, name: &'static str, text: &'static str| {
+        Migration::new(number, name.into(), MigrationType::Simple, SqlStr::from_static(text), false)
+    };
+    [
+        of(1, "first light", include_str!("../../migrations/0001_first_light.sql")),
+        of(2, "what was kept", include_str!("../../migrations/0002_what_was_kept.sql")),
+    ]
+    .into_iter()
 }
 
 /// A statement joined from our own constant pieces (never from outside data).
@@ -262,5 +274,40 @@ pub(crate) mod testing {
         let dir = tempfile::tempdir().unwrap();
         let db = Db::open(&dir.path().join("hub.db"), Clock::real()).await.unwrap();
         (db, dir)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use farwatch_shared::id::{AgentId, CameraId};
+
+    #[tokio::test]
+    async fn a_hub_of_the_first_version_is_brought_up_with_its_cameras() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hub.db");
+        sqlx::any::install_default_drivers();
+        let old = connect(&format!("sqlite://{}?mode=rwc", path.display()), 1).await.unwrap();
+        Migrator::with_migrations(migrations().take(1).collect()).run(&old).await.unwrap();
+        let (agent, on, off) = (AgentId::generate(), CameraId::generate(), CameraId::generate());
+        let key = String::from(farwatch_shared::keys::SignKey::generate().unwrap().public());
+        let seal = String::from(farwatch_shared::keys::OpenKey::generate().public());
+        let rows = format!(
+            "INSERT INTO site VALUES ('01890a5d-ac96-774b-bcce-b302099a8057', 's', 'UTC', 0); \
+             INSERT INTO agent (agent_id, site_id, hostname, version, target, signing_key, sealing_key, enrolled_ms) \
+             VALUES ('{agent}', '01890a5d-ac96-774b-bcce-b302099a8057', '', '', '', '{key}', '{seal}', 0); \
+             INSERT INTO camera (camera_id, agent_id, name, source, recording, audio, url, floor_days, created_ms) \
+             VALUES ('{on}', '{agent}', 'a', 'auto', 'continuous', 1, 'rtsp://h/x', 30, 0), \
+             ('{off}', '{agent}', 'b', 'auto', 'off', 0, 'rtsp://h/x', 7, 0);"
+        );
+        sqlx::raw_sql(sqlx::AssertSqlSafe(rows)).execute(&old).await.unwrap();
+        old.close().await;
+        let db = Db::open(&path, Clock::real()).await.unwrap();
+        let mut c = db.read().await.unwrap();
+        let (on, off) = (cameras::get(&mut c, on).await.unwrap(), cameras::get(&mut c, off).await.unwrap());
+        assert_eq!((on.recording, off.recording), (recording::Mode::Continuous, recording::Mode::Off));
+        // CAP-02: a flag alone is no purpose.
+        assert_eq!((on.audio_purpose, on.event_days, off.floor_days), (None, None, 7));
+        assert_eq!(agents::get(&mut c, agent).await.unwrap().when_short, Default::default());
     }
 }

@@ -7,7 +7,10 @@ use farwatch_shared::time::WallMs;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{AgentSummary, CameraStateNow, CameraSummary, StreamChoice};
+use super::{
+    AgentSummary, CameraStateNow, CameraSummary, ClockView, FaultView, RetentionView, ShortChoice, StreamChoice,
+    WearView,
+};
 
 /// Everything the hub knows of an agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -32,6 +35,16 @@ pub struct AgentDetail {
     pub outbox: Option<OutboxView>,
     pub recorder: Option<RecorderView>,
     pub certificate: Option<CertificateView>,
+    /// Absent until the box has measured for an hour.
+    pub retention: Option<RetentionView>,
+    /// What happens when the disk cannot keep the floors after all.
+    pub when_short: ShortChoice,
+    /// Open ones first, then those mended within the last 30 days; at most 200.
+    pub faults: Vec<FaultView>,
+    /// Absent before the first health sample.
+    pub clock: Option<ClockView>,
+    /// Absent where the disk says nothing of itself.
+    pub wear: Option<WearView>,
     /// X25519 public key, 32 bytes in base64: seal camera credentials to it (HPKE; see `AddCamera`).
     pub sealing_key: String,
     /// X25519 public key of the owner's offline recovery recipient, 32 bytes in base64, where the hub has one.
@@ -79,6 +92,9 @@ pub struct RefusalView {
     pub camera: Option<CameraId>,
     /// The generation that was refused as a whole.
     pub generation: Option<u64>,
+    /// Bytes the disk is short of, for `policy_too_large`.
+    #[schema(value_type = Option<u64>)]
+    pub missing_bytes: Option<ByteSize>,
 }
 
 /// The agent's queue of facts.

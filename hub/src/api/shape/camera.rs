@@ -6,7 +6,7 @@ use farwatch_shared::time::WallMs;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{CameraStateNow, CameraSummary, Drift, RecordingChoice, RefusalView};
+use super::{CameraStateNow, CameraSummary, Drift, RecordingTerms, RefusalView, ShortChoice, StreamTargets};
 
 /// Which stream of a camera.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, ToSchema)]
@@ -60,7 +60,18 @@ pub struct CameraDetail {
     pub url: String,
     pub sub_url: Option<String>,
     pub source: SourceWay,
-    pub audio: bool,
+    /// How it is recorded, on the clock of `time_zone`.
+    pub recording: RecordingTerms,
+    /// Why sound is recorded; absent when it is not.
+    pub audio_purpose: Option<String>,
+    /// Footage with an event in it is kept at least so long.
+    pub event_days: Option<u32>,
+    /// Most bytes it may occupy on the box; footage over its floor goes beyond it.
+    #[schema(value_type = Option<u64>)]
+    pub quota_bytes: Option<ByteSize>,
+    /// What happens on its box when the disk cannot keep the floors after all.
+    pub when_short: ShortChoice,
+    pub targets: StreamTargets,
     /// Whether a credential is stored (sealed to the agent; the hub cannot read it).
     pub has_credential: bool,
     pub streams: Vec<StreamNow>,
@@ -134,17 +145,33 @@ pub struct AddCamera {
     pub sub_url: Option<String>,
     #[serde(default)]
     pub source: SourceWay,
-    /// Without it: `continuous`.
+    /// Without it: continuous.
     #[serde(default)]
-    pub recording: Option<RecordingChoice>,
+    pub recording: Option<RecordingTerms>,
+    /// Why sound is recorded, 1 to 500 characters. Without it, it is not.
     #[serde(default)]
-    pub audio: bool,
+    pub audio_purpose: Option<String>,
+    /// True without `audio_purpose` is refused.
+    #[serde(default)]
+    pub audio: Option<bool>,
     /// Without it: 30.
     #[serde(default)]
     pub floor_days: Option<u32>,
     /// Not below the floor.
     #[serde(default)]
     pub ceiling_days: Option<u32>,
+    /// Footage with an event in it is kept at least so long: between floor and ceiling.
+    #[serde(default)]
+    pub event_days: Option<u32>,
+    /// Most bytes it may occupy on the box.
+    #[serde(default)]
+    #[schema(value_type = Option<u64>)]
+    pub quota_bytes: Option<ByteSize>,
+    /// Holds for its whole box.
+    #[serde(default)]
+    pub when_short: Option<ShortChoice>,
+    #[serde(default)]
+    pub targets: Option<StreamTargets>,
     /// `user:password` in UTF-8, sealed to the agent's `sealing_key`; the `aad` is
     /// `farwatch camera credential v1|<camera id>|<host>:<port>` of `url`, lower case, with the scheme's port (rtsp 554,
     /// rtsps 322) when the URL names none.
@@ -172,7 +199,11 @@ pub struct ChangeCamera {
     #[serde(default)]
     pub source: Option<SourceWay>,
     #[serde(default)]
-    pub recording: Option<RecordingChoice>,
+    pub recording: Option<RecordingTerms>,
+    /// Empty text switches sound off.
+    #[serde(default)]
+    pub audio_purpose: Option<String>,
+    /// False switches sound off; true where no purpose is given is refused.
     #[serde(default)]
     pub audio: Option<bool>,
     #[serde(default)]
@@ -180,6 +211,19 @@ pub struct ChangeCamera {
     /// 0 takes the ceiling away.
     #[serde(default)]
     pub ceiling_days: Option<u32>,
+    /// 0 takes it away.
+    #[serde(default)]
+    pub event_days: Option<u32>,
+    /// 0 takes it away.
+    #[serde(default)]
+    #[schema(value_type = Option<u64>)]
+    pub quota_bytes: Option<ByteSize>,
+    /// Changes it for the whole box.
+    #[serde(default)]
+    pub when_short: Option<ShortChoice>,
+    /// Replaces all targets of the camera.
+    #[serde(default)]
+    pub targets: Option<StreamTargets>,
     #[serde(default)]
     pub sealed_credential: Option<SealedSecret>,
     #[serde(default)]

@@ -1,5 +1,6 @@
 //! The one shape of an error.
 
+use farwatch_shared::size::ByteSize;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -19,4 +20,8 @@ pub struct FailureDetail {
     pub message: String,
     /// What to do next, in a sentence.
     pub next: String,
+    /// Bytes the agent's disk is short of, for `policy_too_large`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u64>)]
+    pub missing_bytes: Option<ByteSize>,
 }

@@ -6,6 +6,8 @@ use farwatch_shared::time::WallMs;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::{ClockTrust, RecordingMode};
+
 /// Everything a person may see, present tense. Also the first event of the event stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Fleet {
@@ -113,6 +115,17 @@ pub struct AgentSummary {
     pub health_ms: Option<WallMs>,
     #[schema(value_type = Option<i64>)]
     pub revoked_ms: Option<WallMs>,
+    /// Faults that are open.
+    pub faults: u32,
+    /// How far its clock can be trusted.
+    pub clock: Option<ClockTrust>,
+    /// Whole hours of footage its disk can hold at the measured rate.
+    pub hours_possible: Option<u64>,
+    /// The longest floor asked of it, in hours.
+    pub floor_hours: Option<u64>,
+    /// UTC ms: when footage under its floor would have to go; absent when the floor is kept.
+    #[schema(value_type = Option<i64>)]
+    pub breach_at_ms: Option<WallMs>,
 }
 
 /// Is it recording now, and if not, why.
@@ -137,14 +150,6 @@ pub enum CameraStateNow {
     Unknown,
 }
 
-/// Whether a camera should be recorded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RecordingChoice {
-    Continuous,
-    Off,
-}
-
 /// A camera in one line: its main stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct CameraSummary {
@@ -155,7 +160,7 @@ pub struct CameraSummary {
     #[schema(value_type = String)]
     pub site: SiteId,
     pub name: String,
-    pub recording: RecordingChoice,
+    pub recording: RecordingMode,
     pub state: CameraStateNow,
     /// What the agent said last, when `state` is `unknown` because the agent is away.
     pub last_state: Option<CameraStateNow>,

@@ -7,10 +7,13 @@
 
 mod agent;
 mod camera;
+mod condition;
+mod coverage;
 mod failure;
 mod fleet;
 mod journal;
 mod pull;
+mod recording;
 mod session;
 mod timeline;
 mod token;
@@ -18,10 +21,13 @@ mod view;
 
 pub use agent::*;
 pub use camera::*;
+pub use condition::*;
+pub use coverage::*;
 pub use failure::*;
 pub use fleet::*;
 pub use journal::*;
 pub use pull::*;
+pub use recording::*;
 pub use session::*;
 pub use timeline::*;
 pub use token::*;

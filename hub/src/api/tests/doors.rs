@@ -61,7 +61,8 @@ async fn a_camera_is_added_changed_and_drifts_until_the_agent_reports() {
     assert_eq!(code_of(moved).await, "credential_required");
     let low = admin.patch(&camera, &json!({"ceiling_days": 7})).await;
     assert_eq!(code_of(low).await, "ceiling_below_floor");
-    let changed = admin.patch(&camera, &json!({"recording": "off", "floor_days": 7, "ceiling_days": 14})).await;
+    let changed =
+        admin.patch(&camera, &json!({"recording": {"mode": "off"}, "floor_days": 7, "ceiling_days": 14})).await;
     assert_eq!(json_of(changed).await["summary"]["ceiling_days"], 14);
     let row = store::agents::get(&mut house.office.db.read().await.unwrap(), agent).await.unwrap();
     assert_eq!(row.policy_version, 3, "each change makes the desired state be rendered anew");

@@ -2,53 +2,76 @@
 //!
 //! Belongs here: joining, merging to a bounded number, resampling the activity; pure. Does not: gaps, fetching.
 
-use farwatch_shared::time::{Span, WallMs};
+use farwatch_shared::time::{ClockState, Span, WallMs};
 
 use super::size;
-use crate::api::shape::FootageSpan;
-use crate::store::timeline::SpanRow;
+use crate::api::shape::{ClockTrust, FootageSpan};
+use crate::api::show;
 
 /// Stretches this close are one: the last frame's nominal end and the next file's first frame seldom meet to the
 /// millisecond. A real hole is in the gap ledger, however short.
 const JOIN_MS: i64 = 1_000;
-/// Most spans in one answer.
-const MOST_SPANS: usize = 2_000;
-/// Slots of activity over the whole of what was asked.
-const SLOTS: i64 = 1_200;
 
-/// Footage of one stream, collected by start.
-pub(super) struct Strip {
-    range: Span,
-    rows: Vec<SpanRow>,
+/// How finely a strip is drawn.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fine {
+    /// Most spans in one answer.
+    pub spans: usize,
+    /// Slots of activity over the whole of what was asked.
+    pub slots: i64,
 }
 
-impl Strip {
-    pub(super) fn new(range: Span) -> Self {
-        Self { range, rows: Vec::new() }
+impl Fine {
+    /// A camera's own page.
+    pub(super) const PAGE: Self = Self { spans: 2_000, slots: 1_200 };
+    /// A cell of a page with many cameras.
+    pub(super) const CELL: Self = Self { spans: 200, slots: 200 };
+}
+
+/// A stretch of footage that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::api) struct Kept {
+    pub span: Span,
+    pub bytes: u64,
+    /// Slots of equal length over the span.
+    pub activity: Vec<u32>,
+    pub clock: ClockState,
+}
+
+impl Kept {
+    /// Footage that is known to be there, and no more is known of it.
+    pub(super) fn unreported(span: Span) -> Self {
+        Self { span, bytes: 0, activity: Vec::new(), clock: ClockState::Unsynced }
     }
 
-    /// Rows come by start.
-    pub(super) fn add(&mut self, row: SpanRow) {
-        self.rows.push(row);
-    }
-
-    /// Where the footage collected so far ends.
-    pub(super) fn end(&self) -> Option<WallMs> {
-        self.rows.iter().map(|row| row.span.end_ms).max()
-    }
-
-    /// The spans, and the distance below which some were merged for number's sake (0: none were).
-    pub(super) fn drawn(self) -> (Vec<FootageSpan>, i64) {
-        let mut within = JOIN_MS;
-        let mut groups = groups(&self.rows, within);
-        while groups.len() > MOST_SPANS {
-            within *= 2;
-            groups = self::groups(&self.rows, within);
+    /// A part of it: bytes by share of time, the slots whose middle lies in it.
+    pub(super) fn part(&self, span: Span) -> Self {
+        let whole = i128::from(self.span.len_ms());
+        let bytes = i128::from(self.bytes) * i128::from(span.len_ms()) / whole.max(1);
+        let count = i64::try_from(self.activity.len()).unwrap_or(1).max(1);
+        let middle = |slot: i64| self.span.start_ms.plus_ms((2 * slot + 1) * self.span.len_ms() / (2 * count));
+        let slots = (0..).zip(&self.activity).filter(|(slot, _)| span.contains(middle(*slot)));
+        Self {
+            span,
+            bytes: u64::try_from(bytes).unwrap_or(0),
+            activity: slots.map(|(_, bytes)| *bytes).collect(),
+            clock: self.clock,
         }
-        let slot_ms = (self.range.len_ms() / SLOTS).max(1_000);
-        let spans = groups.into_iter().map(|group| draw(group, slot_ms)).collect();
-        (spans, if within == JOIN_MS { 0 } else { within })
     }
+}
+
+/// The spans to draw of footage that comes by start, and the distance below which some were merged for number's sake
+/// (0: none were).
+pub(super) fn drawn(kept: &[Kept], range: Span, fine: Fine) -> (Vec<FootageSpan>, i64) {
+    let mut within = JOIN_MS;
+    let mut found = groups(kept, within);
+    while found.len() > fine.spans {
+        within *= 2;
+        found = groups(kept, within);
+    }
+    let slot_ms = (range.len_ms() / fine.slots).max(1_000);
+    let spans = found.into_iter().map(|group| draw(group, slot_ms)).collect();
+    (spans, if within == JOIN_MS { 0 } else { within })
 }
 
 /// The stretch from the end of what is reported to what is already safe on the agent's disk.
@@ -80,12 +103,14 @@ pub(super) fn between_gaps(from: Option<WallMs>, unbroken_since: Option<WallMs>,
     out
 }
 
-fn groups(rows: &[SpanRow], within_ms: i64) -> Vec<&[SpanRow]> {
+/// Stretches closer than the distance are one, unless their clocks differ (which is given up when there are too many).
+fn groups(rows: &[Kept], within_ms: i64) -> Vec<&[Kept]> {
     let mut out = Vec::new();
     let mut first = 0;
     let mut end = None;
     for (i, row) in rows.iter().enumerate() {
-        if end.is_some_and(|end| row.span.start_ms.since(end) > within_ms) {
+        let other_clock = within_ms == JOIN_MS && i > first && rows[i - 1].clock != row.clock;
+        if other_clock || end.is_some_and(|end| row.span.start_ms.since(end) > within_ms) {
             out.push(&rows[first..i]);
             first = i;
             end = None;
@@ -98,7 +123,7 @@ fn groups(rows: &[SpanRow], within_ms: i64) -> Vec<&[SpanRow]> {
     out
 }
 
-fn draw(group: &[SpanRow], slot_ms: i64) -> FootageSpan {
+fn draw(group: &[Kept], slot_ms: i64) -> FootageSpan {
     let start_ms = group.iter().map(|r| r.span.start_ms).min().unwrap_or_default();
     let end_ms = group.iter().map(|r| r.span.end_ms).max().unwrap_or_default();
     let bytes = group.iter().fold(0u64, |sum, r| sum.saturating_add(r.bytes));
@@ -109,11 +134,13 @@ fn draw(group: &[SpanRow], slot_ms: i64) -> FootageSpan {
         }
         _ => resample(group, start_ms, end_ms, slot_ms),
     };
-    FootageSpan { start_ms, end_ms, bytes: size(bytes), activity }
+    // The words rise from the most to the least trusted.
+    let clock = group.iter().map(|r| show::condition::trust(r.clock)).max().unwrap_or(ClockTrust::Unsynced);
+    FootageSpan { start_ms, end_ms, bytes: size(bytes), activity, clock }
 }
 
 /// Spreads each stretch's slots over common slots of equal length, by share of time.
-fn resample(group: &[SpanRow], start: WallMs, end: WallMs, slot_ms: i64) -> Vec<u32> {
+fn resample(group: &[Kept], start: WallMs, end: WallMs, slot_ms: i64) -> Vec<u32> {
     let length = end.since(start).max(1);
     let slots = usize::try_from((length / slot_ms).max(1)).unwrap_or(1);
     if group.iter().all(|r| r.activity.is_empty()) {
@@ -141,20 +168,18 @@ mod tests {
     use super::*;
     use farwatch_shared::time::DAY_MS;
 
-    fn row(start: i64, end: i64, bytes: u64, activity: &[u32]) -> SpanRow {
+    fn row(start: i64, end: i64, bytes: u64, activity: &[u32]) -> Kept {
         let span = Span::new(WallMs(start), WallMs(end)).unwrap();
-        SpanRow { span, run: String::new(), bytes, activity: activity.to_vec() }
+        Kept { span, bytes, activity: activity.to_vec(), clock: ClockState::Ntp }
     }
 
-    fn strip(range_ms: i64, rows: Vec<SpanRow>) -> (Vec<FootageSpan>, i64) {
-        let mut strip = Strip::new(Span::new(WallMs(0), WallMs(range_ms)).unwrap());
-        rows.into_iter().for_each(|row| strip.add(row));
-        strip.drawn()
+    fn strip(range_ms: i64, rows: Vec<Kept>) -> (Vec<FootageSpan>, i64) {
+        drawn(&rows, Span::new(WallMs(0), WallMs(range_ms)).unwrap(), Fine::PAGE)
     }
 
     #[test]
     fn minutes_that_touch_are_one_span_and_no_byte_is_lost() {
-        let minutes: Vec<SpanRow> = (0..1440).map(|m| row(m * 60_000, m * 60_000 + 59_960, 60, &[1; 60])).collect();
+        let minutes: Vec<Kept> = (0..1440).map(|m| row(m * 60_000, m * 60_000 + 59_960, 60, &[1; 60])).collect();
         let (spans, merged_ms) = strip(DAY_MS, minutes);
         assert_eq!((spans.len(), merged_ms), (1, 0));
         assert_eq!(spans[0].bytes.bytes(), 1440 * 60);
@@ -178,13 +203,13 @@ mod tests {
 
     #[test]
     fn a_flapping_camera_does_not_make_the_answer_large() {
-        let rows: Vec<SpanRow> = (0..20_000).map(|n| row(n * 10_000, n * 10_000 + 5_000, 1, &[1; 5])).collect();
+        let rows: Vec<Kept> = (0..20_000).map(|n| row(n * 10_000, n * 10_000 + 5_000, 1, &[1; 5])).collect();
         let (spans, merged_ms) = strip(40 * DAY_MS, rows);
-        assert!(spans.len() <= MOST_SPANS, "{}", spans.len());
+        assert!(spans.len() <= Fine::PAGE.spans, "{}", spans.len());
         assert!(merged_ms > JOIN_MS);
         assert_eq!(spans.iter().map(|s| s.bytes.bytes()).sum::<u64>(), 20_000);
         let slots: usize = spans.iter().map(|s| s.activity.len()).sum();
-        assert!(slots <= MOST_SPANS + usize::try_from(SLOTS).unwrap(), "{slots}");
+        assert!(slots <= Fine::PAGE.spans + usize::try_from(Fine::PAGE.slots).unwrap(), "{slots}");
     }
 
     #[test]
@@ -208,5 +233,14 @@ mod tests {
         assert_eq!(open_stretch(at(100), at(10), at(90)), None);
         assert_eq!(open_stretch(at(100), None, at(150)), None, "the camera is not recording");
         assert_eq!(open_stretch(None, at(10), at(15)), Span::new(WallMs(10), WallMs(15)));
+    }
+
+    // CAP-05
+    #[test]
+    fn footage_of_an_unsure_clock_is_a_span_of_its_own() {
+        let unsure = Kept { clock: ClockState::Unsynced, ..row(0, 100, 1, &[]) };
+        let (spans, _) = strip(DAY_MS, vec![unsure, row(100, 200, 1, &[]), row(200, 300, 1, &[])]);
+        let seen: Vec<_> = spans.iter().map(|s| (s.start_ms.0, s.end_ms.0, s.clock)).collect();
+        assert_eq!(seen, [(0, 100, ClockTrust::Unsynced), (100, 300, ClockTrust::Ntp)]);
     }
 }

@@ -38,6 +38,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/agents/{id}/certificates/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One deletion certificate, word for word: what the offline verifier reads. */
+        get: operations["certificate"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{id}/checkpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How far an agent's chains are known to have come, and which of its documents were not believed. */
+        get: operations["agent_checkpoints"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{id}/faults": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An agent's faults: what is broken now, or what ever was. */
+        get: operations["agent_faults"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/agents/{id}/health": {
         parameters: {
             query?: never;
@@ -72,6 +123,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cameras/retention-check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Asks whether an agent's disk can keep a policy, before it is saved. Saving asks the same, and refuses with 422
+         *     `policy_too_large`.
+         */
+        post: operations["check_retention"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cameras/{id}": {
         parameters: {
             query?: never;
@@ -88,6 +159,40 @@ export interface paths {
         head?: never;
         /** Changes a camera. The agent's desired state follows; until it reports so, `drift` says `pending`. */
         patch: operations["change_camera"];
+        trace?: never;
+    };
+    "/api/v1/cameras/{id}/coverage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The calendar of a camera stream: how much of each day was recorded, and why not all of it. */
+        get: operations["camera_coverage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cameras/{id}/coverage/{day}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The signed statement of one day, word for word: what the offline verifier reads. */
+        get: operations["coverage_statement"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/cameras/{id}/holds": {
@@ -133,6 +238,23 @@ export interface paths {
         };
         /** The strip: what is kept, what is missing and why, what is held. */
         get: operations["timeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/certificates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Deletion certificates, newest first. */
+        get: operations["certificates"];
         put?: never;
         post?: never;
         delete?: never;
@@ -335,6 +457,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sites/{id}/coverage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The calendars of all cameras of a site at once, at most 62 days. */
+        get: operations["site_coverage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{id}/strip": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The strips of all cameras of a site at once, main streams, at most 8 days. */
+        get: operations["site_strip"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tokens": {
         parameters: {
             query?: never;
@@ -414,7 +570,10 @@ export interface components {
     schemas: {
         /** @description Adds a camera to an agent. */
         AddCamera: {
-            audio?: boolean;
+            /** @description True without `audio_purpose` is refused. */
+            audio?: boolean | null;
+            /** @description Why sound is recorded, 1 to 500 characters. Without it, it is not. */
+            audio_purpose?: string | null;
             /** @description PEM of the authority of the camera's own certificate, for `rtsps`. */
             ca_pem?: string | null;
             /**
@@ -424,6 +583,11 @@ export interface components {
             ceiling_days?: number | null;
             /**
              * Format: int32
+             * @description Footage with an event in it is kept at least so long: between floor and ceiling.
+             */
+            event_days?: number | null;
+            /**
+             * Format: int32
              * @description Without it: 30.
              */
             floor_days?: number | null;
@@ -431,17 +595,24 @@ export interface components {
             id?: string | null;
             /** @description 1 to 100 characters, unlike any other camera's of the site. */
             name: string;
-            recording?: components["schemas"]["RecordingChoice"] | null;
+            /**
+             * Format: int64
+             * @description Most bytes it may occupy on the box.
+             */
+            quota_bytes?: number | null;
+            recording?: components["schemas"]["RecordingTerms"] | null;
             sealed_credential?: components["schemas"]["SealedSecret"] | null;
             sealed_recovery?: components["schemas"]["SealedSecret"] | null;
             source?: components["schemas"]["SourceWay"];
             /** @description URL of the small stream. */
             sub_url?: string | null;
+            targets?: components["schemas"]["StreamTargets"] | null;
             /**
              * @description `rtsp://` or `rtsps://` and host; for `gst` also `v4l2://`, `libcamera://`, `udp://`. A password in it is refused.
              * @example rtsp://10.0.0.9/stream1
              */
             url: string;
+            when_short?: components["schemas"]["ShortChoice"] | null;
         };
         /** @description Places a hold. */
         AddHold: {
@@ -501,9 +672,12 @@ export interface components {
             /** @description By name. */
             cameras: components["schemas"]["CameraSummary"][];
             certificate?: components["schemas"]["CertificateView"] | null;
+            clock?: components["schemas"]["ClockView"] | null;
             desired?: components["schemas"]["DesiredView"] | null;
             /** Format: int64 */
             enrolled_ms: number;
+            /** @description Open ones first, then those mended within the last 30 days; at most 200. */
+            faults: components["schemas"]["FaultView"][];
             health?: components["schemas"]["HealthPoint"] | null;
             outbox?: components["schemas"]["OutboxView"] | null;
             recorder?: components["schemas"]["RecorderView"] | null;
@@ -511,6 +685,7 @@ export interface components {
             /** @description X25519 public key of the owner's offline recovery recipient, 32 bytes in base64, where the hub has one. */
             recovery_key?: string | null;
             reported?: components["schemas"]["ReportedView"] | null;
+            retention?: components["schemas"]["RetentionView"] | null;
             /** @description X25519 public key, 32 bytes in base64: seal camera credentials to it (HPKE; see `AddCamera`). */
             sealing_key: string;
             /**
@@ -524,9 +699,18 @@ export interface components {
             target?: string | null;
             /** @description IANA name of the site's time zone. */
             time_zone: string;
+            wear?: components["schemas"]["WearView"] | null;
+            /** @description What happens when the disk cannot keep the floors after all. */
+            when_short: components["schemas"]["ShortChoice"];
         };
         /** @description An agent in one line. */
         AgentSummary: {
+            /**
+             * Format: int64
+             * @description UTC ms: when footage under its floor would have to go; absent when the floor is kept.
+             */
+            breach_at_ms?: number | null;
+            clock?: components["schemas"]["ClockTrust"] | null;
             /**
              * Format: int32
              * @description Of all cores together: 1000 is every core busy.
@@ -541,10 +725,25 @@ export interface components {
             disk_total?: number | null;
             drift: components["schemas"]["Drift"];
             /**
+             * Format: int32
+             * @description Faults that are open.
+             */
+            faults: number;
+            /**
+             * Format: int64
+             * @description The longest floor asked of it, in hours.
+             */
+            floor_hours?: number | null;
+            /**
              * Format: int64
              * @description UTC ms of the health sample the figures are from.
              */
             health_ms?: number | null;
+            /**
+             * Format: int64
+             * @description Whole hours of footage its disk can hold at the measured rate.
+             */
+            hours_possible?: number | null;
             id: string;
             /**
              * Format: int64
@@ -572,27 +771,50 @@ export interface components {
             /** @description The agent's version, as last said. */
             version?: string | null;
         };
+        /** @description One row of a site's calendar. */
+        CameraCoverage: {
+            camera: string;
+            /** @description Oldest first, none left out. */
+            days: components["schemas"]["CoverageDay"][];
+            name: string;
+        };
         /** @description Everything the hub knows of a camera. */
         CameraDetail: {
             /** Format: int64 */
             added_ms: number;
             agent_name: string;
-            audio: boolean;
+            /** @description Why sound is recorded; absent when it is not. */
+            audio_purpose?: string | null;
             /** @description Whether the agent has applied what is wanted of it. */
             drift: components["schemas"]["Drift"];
+            /**
+             * Format: int32
+             * @description Footage with an event in it is kept at least so long.
+             */
+            event_days?: number | null;
             /** @description Whether a credential is stored (sealed to the agent; the hub cannot read it). */
             has_credential: boolean;
             /** @description What the agent could not do for this camera. */
             problems: components["schemas"]["RefusalView"][];
+            /**
+             * Format: int64
+             * @description Most bytes it may occupy on the box; footage over its floor goes beyond it.
+             */
+            quota_bytes?: number | null;
+            /** @description How it is recorded, on the clock of `time_zone`. */
+            recording: components["schemas"]["RecordingTerms"];
             site_name: string;
             source: components["schemas"]["SourceWay"];
             streams: components["schemas"]["StreamNow"][];
             sub_url?: string | null;
             summary: components["schemas"]["CameraSummary"];
+            targets: components["schemas"]["StreamTargets"];
             /** @description IANA name of the site's time zone. */
             time_zone: string;
             /** @description Never with a password in it. */
             url: string;
+            /** @description What happens on its box when the disk cannot keep the floors after all. */
+            when_short: components["schemas"]["ShortChoice"];
         };
         /** @description How a camera stream was at one moment. */
         CameraPoint: {
@@ -615,6 +837,20 @@ export interface components {
          * @enum {string}
          */
         CameraStateNow: "recording" | "stalled" | "unreachable" | "auth_failed" | "unsupported" | "disabled" | "starting" | "unknown";
+        /** @description One camera of a [`SiteStrip`]. */
+        CameraStrip: {
+            camera: string;
+            damage: components["schemas"]["Stretch"][];
+            /** @description At most 200, the longest when there are more. */
+            gaps: components["schemas"]["GapSpan"][];
+            holds: components["schemas"]["Stretch"][];
+            /** Format: int64 */
+            open_from_ms?: number | null;
+            /** Format: int64 */
+            open_until_ms?: number | null;
+            /** @description As in `Timeline`, at most 200, with at most 200 slots of activity in all. */
+            spans: components["schemas"]["FootageSpan"][];
+        };
         /** @description A camera in one line: its main stream. */
         CameraSummary: {
             agent: string;
@@ -663,7 +899,7 @@ export interface components {
              * @description UTC ms: start of the oldest footage kept.
              */
             oldest_ms?: number | null;
-            recording: components["schemas"]["RecordingChoice"];
+            recording: components["schemas"]["RecordingMode"];
             /**
              * Format: int64
              * @description UTC ms since when `state` (or `last_state`) holds.
@@ -677,6 +913,33 @@ export interface components {
              */
             unbroken_since_ms?: number | null;
         };
+        /** @description What retention removed, signed by the box that removed it; the signature was verified. */
+        CertificateOfDeletion: {
+            agent: string;
+            /** Format: int64 */
+            bytes: number;
+            camera: string;
+            /** @description Of the signed bytes. */
+            digest: string;
+            /** Format: int64 */
+            end_ms: number;
+            /** Format: int64 */
+            issued_ms: number;
+            /**
+             * Format: int64
+             * @description Counts from 1 over all cameras of the box.
+             */
+            number: number;
+            /** Format: int64 */
+            segments: number;
+            /**
+             * Format: int64
+             * @description UTC ms: from the first removed footage to the last.
+             */
+            start_ms: number;
+            stream: components["schemas"]["StreamChoice"];
+            why: components["schemas"]["DeletedReason"];
+        };
         /** @description The agent's certificate. */
         CertificateView: {
             /** Format: int64 */
@@ -684,9 +947,16 @@ export interface components {
             /** @description Hex. */
             serial: string;
         };
+        /** @description Deletion certificates, newest first. */
+        Certificates: {
+            certificates: components["schemas"]["CertificateOfDeletion"][];
+        };
         /** @description Changes a camera: a field that is absent stays as it is. */
         ChangeCamera: {
+            /** @description False switches sound off; true where no purpose is given is refused. */
             audio?: boolean | null;
+            /** @description Empty text switches sound off. */
+            audio_purpose?: string | null;
             /** @description Empty text takes it away. */
             ca_pem?: string | null;
             /**
@@ -694,17 +964,62 @@ export interface components {
              * @description 0 takes the ceiling away.
              */
             ceiling_days?: number | null;
+            /**
+             * Format: int32
+             * @description 0 takes it away.
+             */
+            event_days?: number | null;
             /** Format: int32 */
             floor_days?: number | null;
             name?: string | null;
-            recording?: components["schemas"]["RecordingChoice"] | null;
+            /**
+             * Format: int64
+             * @description 0 takes it away.
+             */
+            quota_bytes?: number | null;
+            recording?: components["schemas"]["RecordingTerms"] | null;
             sealed_credential?: components["schemas"]["SealedSecret"] | null;
             sealed_recovery?: components["schemas"]["SealedSecret"] | null;
             source?: components["schemas"]["SourceWay"] | null;
             /** @description Empty text takes the small stream away. */
             sub_url?: string | null;
+            targets?: components["schemas"]["StreamTargets"] | null;
             /** @description A new host makes the stored credential unreadable: send `sealed_credential` along. */
             url?: string | null;
+            when_short?: components["schemas"]["ShortChoice"] | null;
+        };
+        /** @description One camera of a [`RetentionCheck`]. */
+        CheckedCamera: {
+            /**
+             * Format: int64
+             * @description All its streams together. Without it: as measured, else as its target says; a camera of neither counts nothing.
+             */
+            bits_per_s?: number | null;
+            /** @description Without it: a camera that does not exist yet. */
+            camera?: string | null;
+            /** Format: int32 */
+            floor_days: number;
+        };
+        /** @description One checkpoint. Its signature was verified, and it follows the one before. */
+        CheckpointView: {
+            digest: string;
+            /** @description As the agent signed it. */
+            envelope: components["schemas"]["Envelope"];
+            /** Format: int64 */
+            issued_ms: number;
+            /** Format: int64 */
+            number: number;
+        };
+        /** @description How far an agent's chains are known to have come. */
+        Checkpoints: {
+            /** @description The first of each UTC day, newest first, at most 31. */
+            days: components["schemas"]["CheckpointView"][];
+            newest?: components["schemas"]["CheckpointView"] | null;
+            /**
+             * @description Documents of this agent that were not believed: a signature that does not verify, a chain that forks or goes back,
+             *     figures that contradict each other. Newest first.
+             */
+            refused: components["schemas"]["RefusedDocument"][];
         };
         /** @description What can be played, as far as it is known. Ask again while `complete` is false. */
         Clip: {
@@ -780,6 +1095,115 @@ export interface components {
              */
             width: number;
         };
+        /** @description The box's clock changed: it stepped, was set later, or its trust changed. */
+        ClockMark: {
+            /**
+             * Format: int64
+             * @description UTC ms, as the clock had it afterwards.
+             */
+            at_ms: number;
+            /**
+             * Format: int64
+             * @description How far it moved; positive is forward.
+             */
+            by_ms?: number | null;
+            kind: components["schemas"]["ClockMarkKind"];
+            state?: components["schemas"]["ClockTrust"] | null;
+        };
+        /**
+         * @description What a [`ClockMark`] tells of.
+         * @enum {string}
+         */
+        ClockMarkKind: "stepped" | "state" | "reanchored";
+        /** @description The wall clock moved against the boot clock. */
+        ClockStep: {
+            /**
+             * Format: int64
+             * @description UTC ms, as the clock had it afterwards.
+             */
+            at_ms: number;
+            /**
+             * Format: int64
+             * @description Positive is forward.
+             */
+            by_ms: number;
+        };
+        /**
+         * @description How much a box's wall clock can be trusted.
+         * @enum {string}
+         */
+        ClockTrust: "ntp" | "rtc" | "unsynced";
+        /** @description A box's clock. */
+        ClockView: {
+            /**
+             * Format: int64
+             * @description Estimated error in microseconds, where the kernel knows it.
+             */
+            error_us?: number | null;
+            last_step?: components["schemas"]["ClockStep"] | null;
+            state: components["schemas"]["ClockTrust"];
+        };
+        /** @description The coverage calendar of one camera stream. */
+        Coverage: {
+            camera: string;
+            /** @description Oldest first, none left out. */
+            days: components["schemas"]["CoverageDay"][];
+            stream: components["schemas"]["StreamChoice"];
+            /** @description IANA name of the site's time zone: what a day is. */
+            time_zone: string;
+        };
+        /** @description One day of one stream. `recorded_ms`, `damaged_ms` and the gaps together are `expected_ms`. */
+        CoverageDay: {
+            /**
+             * Format: int64
+             * @description Footage that is stored and no longer matches its digest. Not counted as recorded.
+             */
+            damaged_ms: number;
+            /**
+             * @description In the site's zone.
+             * @example 2026-11-24
+             */
+            day: string;
+            /** Format: int64 */
+            end_ms: number;
+            /**
+             * Format: int64
+             * @description Time that should have been recorded; of a running day, as far as it is reported.
+             */
+            expected_ms: number;
+            /** @description Nothing under the floor was removed, for `stated`. */
+            floor_kept?: boolean | null;
+            /** @description By cause; causes without a gap are left out. */
+            gaps: components["schemas"]["GapTotal"][];
+            /**
+             * Format: int64
+             * @description Of the recorded time, how much a hold protects.
+             */
+            held_ms: number;
+            /** Format: int64 */
+            recorded_ms: number;
+            /**
+             * Format: int64
+             * @description UTC ms: the day's bounds.
+             */
+            start_ms: number;
+            state: components["schemas"]["CoverageState"];
+            /**
+             * Format: int64
+             * @description Number of the signed statement, for `stated`.
+             */
+            statement_number?: number | null;
+        };
+        /**
+         * @description Where a day's figures are from.
+         * @enum {string}
+         */
+        CoverageState: "stated" | "running" | "unknown";
+        /**
+         * @description Why footage went.
+         * @enum {string}
+         */
+        DeletedReason: "ceiling" | "space" | "quota" | "breach";
         /** @description What the hub published last. */
         DesiredView: {
             /** @description Digest of the signed document. */
@@ -802,6 +1226,29 @@ export interface components {
          * @enum {string}
          */
         Drift: "none" | "pending" | "refused" | "unknown";
+        /** @description A document as its agent signed it (DSSE), word for word: what the offline verifier reads. */
+        Envelope: {
+            /** @description The signed bytes, base64. */
+            payload: string;
+            /** @example application/vnd.farwatch.coverage.v1+json */
+            payloadType: string;
+            signatures: components["schemas"]["EnvelopeSignature"][];
+        };
+        /** @description One signature of an [`Envelope`]. */
+        EnvelopeSignature: {
+            keyid: string;
+            /** @description Ed25519 over the PAE, base64. */
+            sig: string;
+        };
+        /** @description Something happened, pre- and post-roll not counted in. */
+        EventSpan: {
+            detail?: string | null;
+            /** Format: int64 */
+            end_ms: number;
+            /** Format: int64 */
+            start_ms: number;
+            trigger: components["schemas"]["TriggerChoice"];
+        };
         /** @description Every answer of 4xx and 5xx. */
         Failure: {
             error: components["schemas"]["FailureDetail"];
@@ -815,8 +1262,44 @@ export interface components {
             code: string;
             /** @description What happened, in a sentence. */
             message: string;
+            /**
+             * Format: int64
+             * @description Bytes the agent's disk is short of, for `policy_too_large`.
+             */
+            missing_bytes?: number | null;
             /** @description What to do next, in a sentence. */
             next: string;
+        };
+        /**
+         * @description What is broken.
+         * @enum {string}
+         */
+        FaultChoice: "damage" | "disk_wear" | "disk" | "target_drift" | "retention_at_risk" | "clock_unsure" | "wrong_mount";
+        /** @description A fault: open until a measurement sees it mended. */
+        FaultView: {
+            /** @description Absent when it is of the whole box. */
+            camera?: string | null;
+            /** @description What happened and what to do. */
+            detail: string;
+            /** Format: int64 */
+            end_ms?: number | null;
+            fault: components["schemas"]["FaultChoice"];
+            /** @description Made by the hub. */
+            id: string;
+            /** Format: int64 */
+            mended_ms?: number | null;
+            /** Format: int64 */
+            opened_ms: number;
+            /**
+             * Format: int64
+             * @description UTC ms: the footage it is about.
+             */
+            start_ms?: number | null;
+            stream?: components["schemas"]["StreamChoice"] | null;
+        };
+        /** @description Faults, newest first. */
+        Faults: {
+            faults: components["schemas"]["FaultView"][];
         };
         /** @description Everything a person may see, present tense. Also the first event of the event stream. */
         Fleet: {
@@ -830,6 +1313,8 @@ export interface components {
             activity: number[];
             /** Format: int64 */
             bytes: number;
+            /** @description How far the box's clock could be trusted meanwhile; the worst, where spans were merged for number's sake. */
+            clock: components["schemas"]["ClockTrust"];
             /** Format: int64 */
             end_ms: number;
             /** Format: int64 */
@@ -848,6 +1333,14 @@ export interface components {
             end_ms: number;
             /** Format: int64 */
             start_ms: number;
+        };
+        /** @description Gaps of one cause. */
+        GapTotal: {
+            cause: components["schemas"]["GapReason"];
+            /** Format: int32 */
+            count: number;
+            /** Format: int64 */
+            ms: number;
         };
         /** @description How a box was at one moment. */
         HealthPoint: {
@@ -1001,6 +1494,13 @@ export interface components {
             /** @description For `farwatch-agent enrol`; holds the secret and both fingerprints. */
             url: string;
         };
+        /** @description The footage that would go first. */
+        NextGone: {
+            camera: string;
+            /** Format: int64 */
+            start_ms: number;
+            stream: components["schemas"]["StreamChoice"];
+        };
         /** @description The agent's queue of facts. */
         OutboxView: {
             /** Format: int64 */
@@ -1097,10 +1597,42 @@ export interface components {
             sync_bound_ms?: number | null;
         };
         /**
-         * @description Whether a camera should be recorded.
+         * @description How a camera is recorded, in a word.
          * @enum {string}
          */
-        RecordingChoice: "continuous" | "off";
+        RecordingMode: "continuous" | "off" | "schedule" | "event" | "live_only";
+        /** @description How a camera is recorded, with the mode's own terms. */
+        RecordingTerms: {
+            /** @enum {string} */
+            mode: "continuous";
+        } | {
+            /** @enum {string} */
+            mode: "off";
+        } | {
+            /** @enum {string} */
+            mode: "schedule";
+            windows: components["schemas"]["WeekWindow"][];
+        } | {
+            /** @enum {string} */
+            mode: "event";
+            /**
+             * Format: int32
+             * @description Seconds kept after it ends, at most 3600.
+             */
+            post_s: number;
+            /**
+             * Format: int32
+             * @description Seconds kept before the event begins, at most 60.
+             */
+            pre_s: number;
+            /** @description What counts as an event. A trigger by hand always does. */
+            triggers: components["schemas"]["TriggerChoice"][];
+        } | {
+            /** @enum {string} */
+            mode: "live_only";
+            /** @description Why it is not recorded, 1 to 500 characters. It is journaled. */
+            reason: string;
+        };
         /** @description Why an agent would not do a thing. */
         RefusalView: {
             camera?: string | null;
@@ -1118,6 +1650,28 @@ export interface components {
             generation?: number | null;
             /** @description What it means and what to do. */
             message: string;
+            /**
+             * Format: int64
+             * @description Bytes the disk is short of, for `policy_too_large`.
+             */
+            missing_bytes?: number | null;
+        };
+        /** @description The same refusal within an hour, first and count. */
+        RefusedDocument: {
+            /**
+             * @description One word, from the closed list of refusals.
+             * @example broken_chain
+             */
+            code: string;
+            /** Format: int64 */
+            count: number;
+            detail: string;
+            /** Format: int64 */
+            first_ms: number;
+            /** Format: int64 */
+            last_ms: number;
+            /** @description `coverage`, `checkpoint` or `deletion`. */
+            what: string;
         };
         /**
          * @description The bytes as recorded, or a copy made for browsers that cannot play them.
@@ -1133,6 +1687,76 @@ export interface components {
             generation: number;
             /** @description A newer generation that was refused, and everything that could not be applied. */
             refusals: components["schemas"]["RefusalView"][];
+        };
+        /** @description Asks whether an agent's disk can keep a policy, before it is saved. */
+        RetentionCheck: {
+            agent: string;
+            /** @description What would be changed; the agent's other cameras count as they are. */
+            cameras: components["schemas"]["CheckedCamera"][];
+        };
+        /** @description Whether a policy can be kept. */
+        RetentionVerdict: {
+            /**
+             * Format: int64
+             * @description Room for footage on the box; absent before the agent's first health sample.
+             */
+            capacity_bytes?: number | null;
+            /** @description True also when it cannot be judged because the agent has not said yet how large its disk is. */
+            fits: boolean;
+            /**
+             * Format: int64
+             * @description Whole hours of footage of all cameras the disk can hold; absent when no rate is known.
+             */
+            hours_possible?: number | null;
+            /**
+             * Format: int64
+             * @description Bytes the disk is short of; 0 when it fits.
+             */
+            missing_bytes: number;
+            /**
+             * Format: int64
+             * @description Bytes the floors need at these rates.
+             */
+            needed_bytes: number;
+        };
+        /** @description How long the disk lasts at the measured rate. */
+        RetentionView: {
+            /**
+             * Format: int64
+             * @description Footage that may not go: under its floor, held, or of the event class.
+             */
+            bound: number;
+            /**
+             * Format: int64
+             * @description UTC ms: when footage under its floor would have to go; absent when the floor is kept.
+             */
+            breach_at_ms?: number | null;
+            /**
+             * Format: int64
+             * @description All cameras together, over the last day or since the recorder started.
+             */
+            bytes_per_day: number;
+            /**
+             * Format: int64
+             * @description Room for footage: what lies there plus what is free above the space that stays free.
+             */
+            capacity: number;
+            /**
+             * Format: int64
+             * @description The longest floor the policy asks for, in hours.
+             */
+            floor_hours: number;
+            /**
+             * Format: int64
+             * @description Whole hours of footage the disk can hold at that rate.
+             */
+            hours_possible: number;
+            /**
+             * Format: int64
+             * @description Bytes the disk is short of for the floors at that rate; 0 when they are kept.
+             */
+            missing: number;
+            next_to_go?: components["schemas"]["NextGone"] | null;
         };
         /** @description Takes an agent's certificate away. */
         Revoke: {
@@ -1172,6 +1796,11 @@ export interface components {
             /** @description The part of the set-up link behind `#t=`. */
             token: string;
         };
+        /**
+         * @description What happens on a box when its disk cannot keep the floors after all.
+         * @enum {string}
+         */
+        ShortChoice: "keep_recording" | "keep_floor";
         /** @description Signs in. */
         SignIn: {
             name: string;
@@ -1189,11 +1818,53 @@ export interface components {
             /** @description IANA name, e.g. `Asia/Shanghai`. All times of the site are shown in it. */
             time_zone: string;
         };
+        /** @description The coverage calendar of a site: one row per camera. */
+        SiteCoverage: {
+            /** @description By name. */
+            cameras: components["schemas"]["CameraCoverage"][];
+            stream: components["schemas"]["StreamChoice"];
+            /** @description IANA name of the site's time zone: what a day is. */
+            time_zone: string;
+        };
+        /** @description The strips of a site's cameras, main streams, in few words: for a page that shows many at once. */
+        SiteStrip: {
+            /** @description By name. */
+            cameras: components["schemas"]["CameraStrip"][];
+            /** Format: int64 */
+            from_ms: number;
+            /** @description IANA name of the site's time zone. */
+            time_zone: string;
+            /** Format: int64 */
+            to_ms: number;
+        };
         /**
          * @description Which of the two ways in records a camera.
          * @enum {string}
          */
         SourceWay: "auto" | "rtsp" | "gst";
+        /** @description What one stream should be; absent figures are not watched. */
+        StreamAim: {
+            /**
+             * Format: int64
+             * @description Bits per second. Also what a stream counts for until its own rate is measured.
+             */
+            bits_per_s?: number | null;
+            /**
+             * Format: int32
+             * @description Thousandths of a frame per second.
+             */
+            fps_milli?: number | null;
+            /**
+             * Format: int32
+             * @description Pixels.
+             */
+            height?: number | null;
+            /**
+             * Format: int32
+             * @description Pixels.
+             */
+            width?: number | null;
+        };
         /**
          * @description Which stream of a camera.
          * @enum {string}
@@ -1250,9 +1921,29 @@ export interface components {
              */
             width?: number | null;
         };
+        /** @description What each stream should be; measured figures far from it open a fault. */
+        StreamTargets: {
+            main?: components["schemas"]["StreamAim"] | null;
+            sub?: components["schemas"]["StreamAim"] | null;
+        };
+        /** @description A stretch of time. */
+        Stretch: {
+            /** Format: int64 */
+            end_ms: number;
+            /** Format: int64 */
+            start_ms: number;
+        };
         /** @description The strip of one camera stream. Spans and gaps are in order of time; those at the edges are not cut. */
         Timeline: {
             camera: string;
+            /** @description Where the box's clock changed, in order of time. At most 500, the newest when there are more. */
+            clock_marks: components["schemas"]["ClockMark"][];
+            /** @description Stored footage that no longer matches its digest, or does not decode. */
+            damage: components["schemas"]["Stretch"][];
+            /** @description What retention removed, as certified; not in `spans`. */
+            deleted: components["schemas"]["Stretch"][];
+            /** @description What happened in front of the camera, in order of time. At most 2,000, the longest when there are more. */
+            events: components["schemas"]["EventSpan"][];
             /** Format: int64 */
             from_ms: number;
             /** @description At most 2,000, the longest when there are more. */
@@ -1310,6 +2001,11 @@ export interface components {
         Tokens: {
             tokens: components["schemas"]["Token"][];
         };
+        /**
+         * @description What may begin an event.
+         * @enum {string}
+         */
+        TriggerChoice: "activity" | "manual" | "input";
         /** @description Permission to look, for the session that asked. */
         View: {
             /**
@@ -1318,6 +2014,42 @@ export interface components {
              */
             expires_ms: number;
             view: string;
+        };
+        /** @description Age of the disk the footage is on, as it says itself. */
+        WearView: {
+            /** @example nvme0n1 */
+            disk: string;
+            /** @description The disk's own verdict. */
+            failing?: boolean | null;
+            /** Format: int64 */
+            media_errors?: number | null;
+            /** Format: int64 */
+            power_on_hours?: number | null;
+            /**
+             * Format: int32
+             * @description Per cent of its rated life used; may pass 100.
+             */
+            used_percent?: number | null;
+            /**
+             * Format: int64
+             * @description Bytes it was told to write since it was attached.
+             */
+            written?: number | null;
+        };
+        /** @description From `start_minute` to `end_minute` on each of the days; an end at or before the start reaches into the next day. */
+        WeekWindow: {
+            /** @description ISO: 1 is Monday, 7 is Sunday. */
+            days: number[];
+            /**
+             * Format: int32
+             * @description Minutes after midnight, 0 to 1440.
+             */
+            end_minute: number;
+            /**
+             * Format: int32
+             * @description Minutes after midnight, 0 to 1439.
+             */
+            start_minute: number;
         };
     };
     responses: never;
@@ -1378,6 +2110,99 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CameraDetail"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    certificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    agent_checkpoints: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Checkpoints"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    agent_faults: {
+        parameters: {
+            query?: {
+                /** @description Without it: `open`. */
+                state?: "open" | "all";
+                /** @description 100 unless said otherwise, at most 500. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Faults"];
                 };
             };
             "4XX": {
@@ -1456,6 +2281,37 @@ export interface operations {
             };
         };
     };
+    check_retention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetentionCheck"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionVerdict"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
     camera: {
         parameters: {
             query?: never;
@@ -1506,6 +2362,79 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CameraDetail"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    camera_coverage: {
+        parameters: {
+            query?: {
+                /**
+                 * @description First day in the site's zone, e.g. `2026-11-01`. Without it: 30 days before `to_day`.
+                 * @example 2026-11-01
+                 */
+                from_day?: string;
+                /** @description Last day, counted in. Without it: today. At most 400 days in one answer. */
+                to_day?: string;
+                /** @description Without it: `main`. */
+                stream?: "main" | "sub";
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Coverage"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    coverage_statement: {
+        parameters: {
+            query?: {
+                /** @description Without it: `main`. */
+                stream?: "main" | "sub";
+            };
+            header?: never;
+            path: {
+                id: string;
+                /** @example 2026-11-24 */
+                day: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope"];
                 };
             };
             "4XX": {
@@ -1608,6 +2537,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Timeline"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    certificates: {
+        parameters: {
+            query?: {
+                /** @description Of one agent. */
+                agent?: string;
+                /** @description Of one camera. */
+                camera?: string;
+                /** @description UTC ms: only those issued before. */
+                before_ms?: number;
+                /** @description 100 unless said otherwise, at most 500. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Certificates"];
                 };
             };
             "4XX": {
@@ -1985,6 +2950,79 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Site"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    site_coverage: {
+        parameters: {
+            query?: {
+                /**
+                 * @description First day in the site's zone, e.g. `2026-11-01`. Without it: 30 days before `to_day`.
+                 * @example 2026-11-01
+                 */
+                from_day?: string;
+                /** @description Last day, counted in. Without it: today. At most 400 days in one answer. */
+                to_day?: string;
+                /** @description Without it: `main`. */
+                stream?: "main" | "sub";
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SiteCoverage"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    site_strip: {
+        parameters: {
+            query?: {
+                /** @description UTC ms, inclusive. Without it: 24 hours before `to_ms`. */
+                from_ms?: number;
+                /** @description UTC ms, exclusive. Without it: now. */
+                to_ms?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SiteStrip"];
                 };
             };
             "4XX": {

@@ -56,7 +56,7 @@ function Known({ agent }: { agent: AgentDetail }) {
       url: form.url.trim(),
       sub_url: form.sub_url.trim() || null,
       source,
-      recording: record ? "continuous" : "off",
+      recording: { mode: record ? "continuous" : "off" },
       audio,
       floor_days: Number(form.floor),
       ceiling_days: form.ceiling.trim() === "" ? null : Number(form.ceiling),

@@ -14,7 +14,7 @@ export function ChangeCamera({ camera: { summary: camera }, onClose }: { camera:
   const [name, setName] = useState(camera.name);
   const [floor, setFloor] = useState(String(camera.floor_days));
   const [ceiling, setCeiling] = useState(camera.ceiling_days == null ? "" : String(camera.ceiling_days));
-  const [record, setRecord] = useState(camera.recording === "continuous");
+  const [record, setRecord] = useState(camera.recording !== "off");
   const wrong = wrongDays(floor, ceiling);
   return (
     <Modal
@@ -31,7 +31,7 @@ export function ChangeCamera({ camera: { summary: camera }, onClose }: { camera:
           change.mutate(
             {
               name: name.trim(),
-              recording: record ? "continuous" : "off",
+              recording: record === (camera.recording !== "off") ? null : { mode: record ? "continuous" : "off" },
               floor_days: Number(floor),
               ceiling_days: Number(ceiling.trim() || 0),
             },

@@ -61,7 +61,7 @@ export function CameraFacts({ camera, agent, answer, now, zone }: Props) {
         picture.length > 0 && [t.picture, picture.join(", ")],
         main?.codec ? [t.codec, codecName(main.codec)] : null,
         [t.sub, camera.sub_url ? t.subYes : text.common.none],
-        [t.sound, camera.audio ? t.recorded : t.notRecorded],
+        [t.sound, camera.audio_purpose != null ? t.recorded : t.notRecorded],
         [t.committed, c.last_committed_ms == null ? text.common.never : stamp(c.last_committed_ms, zone, language)],
         ...camera.problems.map((p) => [t.problem, text.refusal[p.code] ?? p.message] as const),
         agent && [
