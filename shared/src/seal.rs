@@ -14,6 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::de::{self, DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Digest;
 use crate::keys::{KeyId, SignKey, VerifyKey};
 
 /// Payloads above this size are refused before they are read.
@@ -121,6 +122,18 @@ impl<T: Document> Signed<T> {
             payload: STANDARD.encode(bytes),
             of: PhantomData,
         })
+    }
+
+    /// What it says, believed of nobody: for reading one's own log, and for naming what a forgery claims.
+    #[must_use]
+    pub fn unverified(&self) -> Option<T> {
+        read_strict(&STANDARD.decode(&self.payload).ok()?).ok()
+    }
+
+    /// Digest of the exact bytes that were signed, by which the next document of a chain names this one.
+    #[must_use]
+    pub fn payload_digest(&self) -> Option<Digest> {
+        STANDARD.decode(&self.payload).ok().map(|bytes| Digest::of(&bytes))
     }
 
     /// Believes the document if the given key signed these exact bytes.

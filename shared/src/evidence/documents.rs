@@ -62,8 +62,9 @@ pub struct LogHead {
 
 /// What was and was not recorded of one camera stream on one day, signed by the box that was there (RET-05).
 ///
-/// `recorded_ms` and the gaps are disjoint and together give `expected_ms`, all measured on the box's boot-time clock.
-/// Damaged footage is not recorded footage: it is counted in `damaged_ms` alone.
+/// `recorded_ms`, `damaged_ms` and the gaps are disjoint and together give `expected_ms`, all measured on the box's boot-time
+/// clock. Damaged footage is not recorded footage: it is counted in `damaged_ms` alone. The sums are over what the logs had
+/// at the checkpoint before the statement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CoverageStatement {
     pub agent: AgentId,
@@ -91,7 +92,7 @@ pub struct CoverageStatement {
     pub gaps: Vec<CauseTotal>,
     pub segments: u64,
     pub bytes: ByteSize,
-    /// SHA-256 over the digests of the day's segments (those that begin in it), in order of time, 32 bytes each.
+    /// SHA-256 over the digests of the day's segments (those that begin in it), in the order of the logs, 32 bytes each.
     pub segments_digest: Digest,
     /// Start of the oldest footage of the stream.
     #[serde(default)]
@@ -100,7 +101,7 @@ pub struct CoverageStatement {
     #[serde(default)]
     pub unbroken_since_ms: Option<WallMs>,
     pub floor_days: u32,
-    /// Nothing under the floor was removed, so far.
+    /// Nothing of the stream under its floor was removed since the statement before.
     pub floor_kept: bool,
     /// When footage under its floor would have to go at the measured rate.
     #[serde(default)]
