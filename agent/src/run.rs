@@ -1,5 +1,6 @@
 //! The composition root: knows everybody, and nobody knows it. Starts in order, stops in reverse, says each step.
 
+mod evidence;
 mod keys;
 mod lock;
 mod route;
@@ -23,6 +24,7 @@ use crate::health::{Faults, HealthConfig, Sources, health, say_changes};
 use crate::ledger::agent::AgentLedger;
 use crate::ledger::gather::gather;
 use crate::ledger::security::Security;
+use crate::ledger::witness::witness;
 use crate::outbox::{Outbox, OutboxConfig};
 use crate::reconcile::{Applied, Intake, IntakeParts, Keeper, KeeperConfig, RecorderView, Wanted, report};
 use crate::recorder::protocol::Plan;
@@ -194,6 +196,7 @@ fn start_parts(
         grew.clone(),
         stop.clone(),
     ));
+    tasks.spawn(witness(evidence::config(base, &applied, &retention)?, grew.clone(), stop.clone()));
     tasks.spawn(base.security.clone().keep(stop.clone()));
     tasks.spawn(crate::outbox::send(base.outbox.clone(), uplink.clone(), base.clock.clone(), stop.clone()));
     tasks.spawn(route::apply_desired(intake, desired, base.security.clone(), stop.clone()));

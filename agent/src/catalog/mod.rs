@@ -11,4 +11,4 @@ mod thread;
 pub use block::{Entry, StreamKey};
 pub use build::{Evidence, Repair};
 pub use index::{GapFigures, Index, Totals};
-pub use thread::{Catalog, CatalogConfig, CatalogError, reindex, start};
+pub use thread::{AllTotals, Catalog, CatalogConfig, CatalogError, reindex, start};

@@ -8,9 +8,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use farwatch_shared::digest::Digest;
-use farwatch_shared::evidence::DeletedWhy;
 use farwatch_shared::evidence::entry::GoneSegment;
+use farwatch_shared::evidence::{Checkpoint, CoverageStatement, DeletedWhy, DeletionCertificate};
 use farwatch_shared::id::{CameraId, HoldId, OrderId, RecorderId, RunId, SegmentId, StreamName};
+use farwatch_shared::seal::Signed;
 use farwatch_shared::size::ByteSize;
 use farwatch_shared::time::{Clock, DAY_MS, Span, WallMs};
 use farwatch_shared::wire::latest::{
@@ -19,8 +20,10 @@ use farwatch_shared::wire::latest::{
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
+use super::follow::Cursors;
 use super::log::{LogError, LogWriter, Position};
 use super::open_faults::OpenFaults;
+use super::proved::Proved;
 
 /// One line of `agent.log`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +79,23 @@ pub enum AgentBody {
     Clock {
         fact: ClockFact,
     },
+    /// How far everything had come, signed. `covered` are the entries of recorders' logs it covers; from `resume` on a
+    /// restart reads them again.
+    Checkpoint {
+        number: u64,
+        covered: BTreeMap<RecorderId, u64>,
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        resume: Cursors,
+        signed: Signed<Checkpoint>,
+    },
+    /// A day of a stream, signed.
+    Coverage {
+        signed: Signed<CoverageStatement>,
+    },
+    /// What went, signed.
+    Certificate {
+        signed: Signed<DeletionCertificate>,
+    },
     /// These are about to go, all of one camera stream; written and synced before they do. What a certificate is made of.
     Deleting {
         why: DeletedWhy,
@@ -129,6 +149,7 @@ pub struct AgentState {
     pub faults: OpenFaults,
     /// Up to where a recorder's own deletions are told of.
     pub told_deletions: BTreeMap<RecorderId, u64>,
+    pub proved: Proved,
 }
 
 /// Spent orders are kept this long after they expire.
@@ -148,11 +169,13 @@ impl AgentState {
                 self.spent.insert(*order, *expires_at_ms);
             }
             AgentBody::Hold { fact } if fact.placed => {
+                self.proved.grounds.hold(fact);
                 if let Some(span) = Span::new(fact.start_ms, fact.end_ms) {
                     self.holds.insert(fact.hold, (fact.camera, span));
                 }
             }
             AgentBody::Hold { fact } => {
+                self.proved.grounds.hold(fact);
                 self.holds.remove(&fact.hold);
             }
             AgentBody::Head { fact, log, resume } => {
@@ -163,16 +186,26 @@ impl AgentState {
                     oldest.and_then(|key| self.heads.remove(&key));
                 }
             }
-            AgentBody::Fault { fact, segment } => self.faults.learn(entry.at_ms, fact, *segment),
-            AgentBody::Deleting { by: Some(line), .. } => {
-                let told = self.told_deletions.entry(line.log).or_default();
-                *told = (*told).max(line.index);
+            AgentBody::Fault { fact, segment } => {
+                self.proved.grounds.fault(fact);
+                self.faults.learn(entry.at_ms, fact, *segment);
             }
+            AgentBody::Deleting { why, segments, by } => {
+                self.proved.gone(*why, segments);
+                if let Some(line) = by {
+                    let told = self.told_deletions.entry(line.log).or_default();
+                    *told = (*told).max(line.index);
+                }
+            }
+            AgentBody::Checkpoint { number, covered, resume, signed } => {
+                self.proved.checkpointed(*number, covered, resume, signed);
+            }
+            AgentBody::Coverage { signed } => self.proved.stated(signed),
+            AgentBody::Certificate { signed } => self.proved.certified(signed),
             AgentBody::Access { .. }
             | AgentBody::Clock { .. }
             | AgentBody::Breach { .. }
-            | AgentBody::Security { .. }
-            | AgentBody::Deleting { by: None, .. } => {}
+            | AgentBody::Security { .. } => {}
         }
     }
 
@@ -237,6 +270,12 @@ impl AgentLedger {
     /// Looks at the state as it is now.
     pub fn state<R>(&self, look: impl FnOnce(&AgentState) -> R) -> R {
         look(&self.0.kept.lock().unwrap_or_else(PoisonError::into_inner).1)
+    }
+
+    /// Where the next entry goes.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner).0.position()
     }
 
     /// Returns after the next append.

@@ -1,7 +1,7 @@
 //! Ledger entries become facts. Pure: the same entry gives the same fact with the same origin, whenever it is read.
 
 use farwatch_shared::time::WallMs;
-use farwatch_shared::wire::latest::{FactBody, FactClass, GapFact};
+use farwatch_shared::wire::latest::{CheckpointFact, CoverageFact, DeletionFact, FactBody, FactClass, GapFact};
 
 use crate::ledger::agent::{AgentBody, AgentEntry};
 use crate::ledger::entry::{Gap, RecorderEntry};
@@ -61,6 +61,15 @@ pub fn of_agent(index: u64, entry: &AgentEntry) -> Option<Draft> {
         AgentBody::Fault { fact, .. } => (FactClass::Fault, FactBody::Fault(fact.clone())),
         AgentBody::Clock { fact } => (FactClass::Clock, FactBody::Clock(fact.clone())),
         AgentBody::Head { fact, .. } => (FactClass::ChainHead, FactBody::ChainHead(fact.clone())),
+        AgentBody::Checkpoint { signed, .. } => {
+            (FactClass::ChainHead, FactBody::Checkpoint(CheckpointFact { checkpoint: signed.clone() }))
+        }
+        AgentBody::Coverage { signed } => {
+            (FactClass::Coverage, FactBody::Coverage(CoverageFact { statement: signed.clone() }))
+        }
+        AgentBody::Certificate { signed } => {
+            (FactClass::Deletion, FactBody::Deletion(DeletionFact { certificate: signed.clone() }))
+        }
         AgentBody::Session { .. }
         | AgentBody::Accepted { .. }
         | AgentBody::Spent { .. }

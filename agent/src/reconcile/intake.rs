@@ -34,6 +34,8 @@ pub struct Applied {
     pub problems: Vec<Problem>,
     /// The cameras that are known, so that an order for another is refused.
     pub known: BTreeSet<StreamKey>,
+    /// IANA name of the site's zone.
+    pub time_zone: Option<String>,
     /// Streams that are not to be recorded, and since when: no recorder speaks of them.
     pub off: BTreeMap<StreamKey, WallMs>,
 }
@@ -263,6 +265,7 @@ impl Intake {
             refused: None,
             problems: made.problems,
             known,
+            time_zone: parts.cameras.time_zone.clone(),
             off,
         });
     }

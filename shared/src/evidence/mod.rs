@@ -12,7 +12,10 @@
 pub mod coverage;
 mod documents;
 pub mod entry;
+pub mod gone;
+pub mod grounds;
 pub mod ledgered;
 pub mod log;
+pub mod word;
 
 pub use documents::*;
