@@ -30,6 +30,7 @@ export async function until(what, seconds, ask) {
 export class House {
   folder = mkdtempSync(join(tmpdir(), "farwatch-page-"));
   #children = [];
+  #camera_process;
 
   /** Starts a hub with no site in it, and the camera. */
   static async start() {
@@ -73,7 +74,7 @@ export class House {
     const camera = join(programs(), "farwatch-test-camera");
     await run(camera, ["clips"], { maxBuffer: 1 << 24 });
     const out = join(this.folder, "camera.json");
-    this.#launch(
+    this.#camera_process = this.#launch(
       "camera",
       camera,
       ["--listen", "127.0.0.1:0", "--mounts", "1", "--user", "viewer", "--password-file", password],
@@ -103,6 +104,14 @@ export class House {
     closeSync(log);
     if (out) closeSync(stdout);
     this.#children.push(child);
+    return child;
+  }
+
+  /** The test camera sends nothing for so long; its connections stay as they are. */
+  async silence(seconds) {
+    this.#camera_process.kill("SIGSTOP");
+    await wait(seconds * 1000);
+    this.#camera_process.kill("SIGCONT");
   }
 
   /** The last words of each program, for a failure's sake. */

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { launch } from "./chromium.mjs";
 import { House, until } from "./house.mjs";
+import { askTooMuch, findGap, gapOf, makeSchedule, reasonsAreAsked, recordEvents, save, walkCalendar } from "./keeping.mjs";
 import { look, open, signIn, stepFrames, walkAll, watch } from "./walk.mjs";
 
 const person = { name: "Lin Wei", password: "correct horse battery staple" };
@@ -159,6 +160,46 @@ step("a browser without H.265 is given the small picture, or a preview marked as
   assert.ok(preview.width > 0);
   assert.match(await page.getByTestId("player-time").textContent(), /derived copy/);
   await look(desk, "watching-derived", pictures);
+});
+
+step("a camera that falls silent leaves a gap: on the strip with its cause, in the day, and a key finds it", async () => {
+  const camera = await ripe("Gate 4");
+  await house.silence(14);
+  const gap = await gapOf(desk.page, house.base, camera);
+  await findGap(desk.page, house.base, camera, gap);
+  await look(desk, "camera-gap", pictures);
+  const words = await walkCalendar(desk.page);
+  assert.match(words, /recorded/);
+});
+
+step("hours are set on a phone, by keys, and the box records by them", async () => {
+  const phone = await open(browser, { language: "en", theme: "light", width: "phone", cookies });
+  const camera = await ripe("Gate 4");
+  await makeSchedule(phone.page, house.base, camera);
+  await look(phone, "change-schedule", pictures);
+  await save(phone.page);
+  await phone.page.getByText("by schedule, 146 h a week").waitFor();
+  const { recording } = await (await phone.page.request.get(`${house.base}/api/v1/cameras/${camera}`)).json();
+  assert.deepEqual(recording.windows, [
+    { days: [1, 2, 3, 4, 5, 6], start_minute: 0, end_minute: 1440 },
+    { days: [7], start_minute: 1320, end_minute: 360 },
+  ]);
+  await look(phone, "camera-scheduled", pictures);
+  await phone.context.close();
+});
+
+step("a floor the disk cannot keep is said beforehand and refused with the missing bytes (RET-02)", async () => {
+  const camera = await ripe("Gate 5");
+  await askTooMuch(desk.page, house.base, camera, desk.found);
+  await look(desk, "change-refused", pictures);
+});
+
+step("live only needs a reason, sound a purpose; around events is one form away (CAP-02)", async () => {
+  const camera = await ripe("Gate 5");
+  await reasonsAreAsked(desk.page, house.base, camera);
+  await look(desk, "change-asked", pictures);
+  const recording = await recordEvents(desk.page, house.base, camera);
+  assert.deepEqual(recording, { mode: "event", pre_s: 5, post_s: 20, triggers: ["activity", "manual", "input"] });
 });
 
 step("the page was made from the document the hub gives of itself", async () => {

@@ -64,6 +64,7 @@ export async function places(page, base) {
     agent && ["agent", `/agents/${agent.id}`],
     agent && ["add-camera", `/agents/${agent.id}/add-camera`],
     camera && ["camera", `/cameras/${camera.id}`],
+    camera && ["change-camera", `/cameras/${camera.id}/change`],
     ["requests", "/requests"],
     pulls[0] && ["request", `/requests/${pulls[0].id}`],
     ["tokens", "/tokens"],

@@ -20,6 +20,7 @@ const SitePage = lazy(() => import("./pages/SitePage"));
 const AgentPage = lazy(() => import("./pages/AgentPage"));
 const AddCameraPage = lazy(() => import("./pages/AddCameraPage"));
 const CameraPage = lazy(() => import("./pages/CameraPage"));
+const ChangeCameraPage = lazy(() => import("./pages/ChangeCameraPage"));
 const RequestsPage = lazy(() => import("./pages/RequestsPage"));
 const RequestPage = lazy(() => import("./pages/RequestPage"));
 const TokensPage = lazy(() => import("./pages/TokensPage"));
@@ -79,6 +80,7 @@ function Inside({ person }: { person: string }) {
             <Route path="/agents/:id">{({ id }) => <AgentPage id={id} />}</Route>
             <Route path="/agents/:id/add-camera">{({ id }) => <AddCameraPage agent={id} />}</Route>
             <Route path="/cameras/:id">{({ id }) => <CameraPage key={id} id={id} />}</Route>
+            <Route path="/cameras/:id/change">{({ id }) => <ChangeCameraPage key={id} id={id} />}</Route>
             <Route path="/requests" component={RequestsPage} />
             <Route path="/pulls/:id">{({ id }) => <Redirect to={`/requests/${id}`} replace />}</Route>
             <Route path="/requests/:id">{({ id }) => <RequestPage key={id} id={id} />}</Route>

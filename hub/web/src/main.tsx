@@ -11,6 +11,8 @@ import "./look/tokens.css";
 import "./look/base.css";
 import "./look/frame.css";
 import "./look/pages.css";
+import "./look/keeping.css";
+import "./look/forms.css";
 import "./look/tables.css";
 import { theme, variables } from "./look/theme";
 import { TextProvider } from "./text";

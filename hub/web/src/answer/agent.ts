@@ -17,6 +17,7 @@ export function agentAnswer(agent: AgentDetail, now: number, text: Text, languag
   if (a.presence === "unknown") return { level: "unknown", words: t.unknown };
   const due = agent.cameras.filter((c) => cameraLevel(c) !== "off");
   const good = due.filter((c) => cameraLevel(c) === "good").length;
+  if (due.length === 0 && agent.cameras.length > 0) return { level: "good", words: t.nothingDue };
   if (good === due.length) return { level: "good", words: t.fine(good) };
   return { level: "bad", words: t.some(good, due.length) };
 }

@@ -2,7 +2,7 @@
 import type { CameraDetail, CameraSummary, Presence, StreamNow } from "../api/types";
 import type { Text } from "../text/en";
 import { type Language, length } from "../time/format";
-import type { Level } from "./fleet";
+import { isWatching, type Level } from "./fleet";
 
 export interface Answer {
   level: Level;
@@ -29,6 +29,9 @@ export function cameraAnswer(
     return { level: "unknown", words: last == null ? t.unknownPlain : t.unknown(length(now - last, language)) };
   }
   if (camera.state === "recording") return { level: "good", words: t.recordingPlain };
+  if (isWatching(camera)) {
+    return { level: "good", words: camera.recording === "live_only" ? t.liveOnly : t.nothingDue };
+  }
   if (camera.state === "starting") return { level: "late", words: t.starting };
   if (camera.state === "unknown") return { level: "unknown", words: t.unknownPlain };
   const why = text.state[camera.state];

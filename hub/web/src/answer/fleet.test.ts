@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { AgentSummary, CameraSummary, Fleet } from "../api/types";
+import type { AgentSummary, CameraState, CameraSummary, Fleet } from "../api/types";
 import { cameraLevel, needsOf, siteLevel, stripHours, sums } from "./fleet";
 
 const now = 1_000_000_000;
@@ -79,6 +79,23 @@ test("the strips of a fleet an hour old span an hour, of any other a day", () =>
   expect(stripHours([{ oldest_ms: now - 120_000 }, { oldest_ms: null }], now)).toBe(1);
   expect(stripHours([{ oldest_ms: now - 120_000 }, { oldest_ms: now - 4_000_000 }], now)).toBe(24);
   expect(stripHours([], now)).toBe(24);
+});
+
+test("a floor that will not be kept and open faults call somebody, the floor first (RET-02)", () => {
+  const box = agent("a", { faults: 2, hours_possible: 624, floor_hours: 720, breach_at_ms: now + 1_000 });
+  expect(needsOf(fleet([box], [camera("c", "a")]), now)).toMatchObject([
+    { is: "breach", possible: 624, floor: 720 },
+    { is: "fault", count: 2 },
+  ]);
+});
+
+test("a camera with nothing due is well and is not counted as recording", () => {
+  const f = fleet(
+    [agent("a")],
+    [camera("c", "a", { recording: "schedule", state: "watching" as CameraState }), camera("d", "a")],
+  );
+  expect(needsOf(f, now)).toEqual([]);
+  expect(sums(f)).toMatchObject({ due: 2, recording: 1, watching: 1 });
 });
 
 test("a revoked box calls nobody any more", () => {

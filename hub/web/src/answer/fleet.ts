@@ -18,6 +18,8 @@ export type Need = {
   | { is: "agent_offline" | "agent_late" | "agent_stopped"; unseen: number }
   | { is: "agent_never" | "drift" | "no_camera" | "unseen" }
   | { is: "disk"; free: number }
+  | { is: "fault"; count: number }
+  | { is: "breach"; possible: number; floor: number; at: number }
 );
 
 /** States in which footage is being lost now. */
@@ -32,9 +34,14 @@ const scarce = 256 * 1024 * 1024;
 /** A camera may start for this long before anybody is called. */
 const patience_ms = 30_000;
 
+/** Read and well, with nothing due to be kept now: outside its schedule, between events, live only. */
+export function isWatching(camera: { state: string }): boolean {
+  return camera.state === "watching";
+}
+
 export function cameraLevel(camera: CameraSummary): Level {
   if (camera.recording === "off" || camera.state === "disabled") return "off";
-  if (camera.state === "recording") return "good";
+  if (camera.state === "recording" || isWatching(camera)) return "good";
   if (camera.state === "starting") return "late";
   return losing.has(camera.state) ? "bad" : "unknown";
 }
@@ -84,6 +91,15 @@ function agentNeeds(site: Site, agent: AgentSummary): Need[] {
   if (agent.drift === "refused") {
     needs.push({ ...base, key: `drift ${agent.id}`, level: "late", is: "drift", since_ms: null, cost: 0.3 });
   }
+  if (agent.breach_at_ms != null) {
+    const { breach_at_ms: at, hours_possible, floor_hours } = agent;
+    const told = { is: "breach", possible: hours_possible ?? 0, floor: floor_hours ?? 0, at } as const;
+    needs.push({ ...base, key: `breach ${agent.id}`, level: "late", since_ms: null, cost: 0.7, ...told });
+  }
+  if ((agent.faults ?? 0) > 0) {
+    const count = agent.faults ?? 0;
+    needs.push({ ...base, key: `fault ${agent.id}`, level: "late", is: "fault", count, since_ms: null, cost: 0.65 });
+  }
   const free = agent.disk_free;
   if (free != null && free < scarce) {
     needs.push({ ...base, key: `disk ${agent.id}`, level: "late", is: "disk", free, since_ms: null, cost: 0.6 });
@@ -128,6 +144,8 @@ export interface Sums {
   cameras: number;
   due: number;
   recording: number;
+  /** Read and well, with nothing due to be kept now. */
+  watching: number;
   gaps: number;
   gap_ms: number;
 }
@@ -142,6 +160,7 @@ export function sums(fleet: Fleet): Sums {
     due: cameras.filter((c) => cameraLevel(c) !== "off").length,
     // Only what a connected box says now counts as recording.
     recording: cameras.filter((c) => c.state === "recording" && !gone.has(c.agent)).length,
+    watching: cameras.filter((c) => isWatching(c) && !gone.has(c.agent)).length,
     gaps: cameras.reduce((n, c) => n + c.gaps_today, 0),
     gap_ms: cameras.reduce((n, c) => n + c.gap_ms_today, 0),
   };

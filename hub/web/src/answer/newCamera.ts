@@ -6,12 +6,10 @@ export interface CameraForm {
   sub_url: string;
   user: string;
   password: string;
-  floor: string;
-  ceiling: string;
 }
 
-export type Field = "name" | "url" | "sub_url" | "user" | "floor" | "ceiling";
-export type WrongWord = "name" | "url" | "secret" | "user" | "colon" | "floor" | "ceiling";
+export type Field = "name" | "url" | "sub_url" | "user";
+export type WrongWord = "name" | "url" | "secret" | "user" | "colon";
 
 const whole = /^\d{1,4}$/;
 
@@ -59,7 +57,5 @@ export function wrongWithCamera(form: CameraForm): Partial<Record<Field, WrongWo
   if (sub) wrong.sub_url = sub;
   if (form.password && !form.user.trim()) wrong.user = "user";
   else if (form.user.includes(":")) wrong.user = "colon";
-  const days = wrongDays(form.floor, form.ceiling);
-  if (days) wrong[days] = days;
   return wrong;
 }

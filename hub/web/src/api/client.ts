@@ -11,6 +11,8 @@ export class Problem extends Error {
     readonly code: string,
     message: string,
     readonly next: string | null,
+    /** Bytes the box's disk is short of, for a policy that cannot be kept. */
+    readonly missing_bytes: number | null = null,
   ) {
     super(message);
   }
@@ -39,6 +41,8 @@ export async function take<T>(call: Promise<{ data?: T; error?: unknown; respons
 }
 
 export function problemOf(status: number, body: unknown): Problem {
-  const error = (body as { error?: { code?: string; message?: string; next?: string | null } } | undefined)?.error;
-  return new Problem(status, error?.code ?? `http_${status}`, error?.message ?? "", error?.next ?? null);
+  type Told = { code?: string; message?: string; next?: string | null; missing_bytes?: number | null };
+  const error = (body as { error?: Told } | undefined)?.error;
+  const code = error?.code ?? `http_${status}`;
+  return new Problem(status, code, error?.message ?? "", error?.next ?? null, error?.missing_bytes ?? null);
 }

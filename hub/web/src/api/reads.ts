@@ -10,6 +10,11 @@ export const keys = {
   health: (id: string, from: number, to: number) => ["health", id, from, to] as const,
   camera: (id: string) => ["camera", id] as const,
   timeline: (id: string, from: number, to: number, stream: StreamName) => ["timeline", id, from, to, stream] as const,
+  coverage: (id: string, from: string, to: string) => ["coverage", id, from, to] as const,
+  siteCoverage: (id: string, from: string, to: string) => ["coverage", "site", id, from, to] as const,
+  certificates: (of: string) => ["certificates", of] as const,
+  checkpoints: (id: string) => ["checkpoints", id] as const,
+  check: (body: unknown) => ["retention-check", body] as const,
   pulls: (camera: string | null) => ["pulls", camera] as const,
   pull: (id: string) => ["pull", id] as const,
   clip: (view: string) => ["clip", view] as const,
@@ -34,7 +39,11 @@ export function useSession() {
 }
 
 export function useFleet() {
-  return useQuery({ queryKey: keys.fleet, queryFn: () => take(http.GET("/api/v1/fleet")), refetchInterval: 60_000 });
+  return useQuery({
+    queryKey: keys.fleet,
+    queryFn: () => take(http.GET("/api/v1/fleet")),
+    refetchInterval: 60_000,
+  });
 }
 
 export function useAgent(id: string) {

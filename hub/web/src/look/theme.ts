@@ -14,12 +14,38 @@ const pine: MantineColorsTuple = [
   "#03473c",
 ];
 
+/** Mantine's greys in our green, so that a field lies in the page's own ground by day and by night. */
+const gray: MantineColorsTuple = [
+  "#f6f7f6",
+  "#eef1ef",
+  "#e1e6e3",
+  "#d5dcd8",
+  "#c8d0cc",
+  "#9aa5a1",
+  "#66736e",
+  "#55635e",
+  "#2b3632",
+  "#16201d",
+];
+const dark: MantineColorsTuple = [
+  "#e8eeeb",
+  "#c3cfc9",
+  "#9db0a9",
+  "#85968f",
+  "#3a4a44",
+  "#24302c",
+  "#1a2321",
+  "#151c1a",
+  "#0d1211",
+  "#080c0b",
+];
+
 export const theme = createTheme({
   fontFamily: "var(--f)",
   fontFamilyMonospace: "var(--n)",
   primaryColor: "pine",
   primaryShade: { light: 7, dark: 4 },
-  colors: { pine },
+  colors: { pine, gray, dark },
   defaultRadius: 8,
   cursorType: "pointer",
   respectReducedMotion: true,

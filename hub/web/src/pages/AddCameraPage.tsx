@@ -1,15 +1,22 @@
 // A new camera for a box. Its password is sealed here, in the browser; the hub stores what only the box can open.
-import { Button, Checkbox, PasswordInput, Radio, Textarea, TextInput } from "@mantine/core";
+import { Button, PasswordInput, Radio, Textarea, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { useLocation } from "wouter";
 import { type CameraForm, type Field, hostOf, wrongWithCamera } from "../answer/newCamera";
+import { recordingTerms, usualRecording, wrongWithRecording } from "../answer/recording";
+import { newRule, usualRule, wrongWithRule } from "../answer/rule";
 import { useNewCamera } from "../api/changes";
+import { Problem } from "../api/client";
 import { useAgent } from "../api/reads";
 import type { AddCamera, AgentDetail } from "../api/types";
 import { Crumbs } from "../parts/Crumbs";
+import { RecordingFields } from "../parts/RecordingFields";
+import { RuleFields } from "../parts/RuleFields";
 import { Failure, FormProblem, Loading } from "../parts/Trouble";
 import { useText } from "../text";
 import { present } from "../time/shown";
+import { Sound } from "./ChangeCameraPage";
+import { PolicyEffect } from "./PolicyEffect";
 
 export default function AddCameraPage({ agent: id }: { agent: string }) {
   const agent = useAgent(id);
@@ -18,7 +25,7 @@ export default function AddCameraPage({ agent: id }: { agent: string }) {
   return <Known agent={agent.data} />;
 }
 
-const empty: CameraForm = { name: "", url: "", sub_url: "", user: "", password: "", floor: "30", ceiling: "" };
+const empty: CameraForm = { name: "", url: "", sub_url: "", user: "", password: "" };
 
 function Known({ agent }: { agent: AgentDetail }) {
   const text = useText();
@@ -28,14 +35,19 @@ function Known({ agent }: { agent: AgentDetail }) {
   const add = useNewCamera(id);
   const [form, setForm] = useState(empty);
   const [source, setSource] = useState<"auto" | "rtsp" | "gst">("auto");
-  const [audio, setAudio] = useState(false);
-  const [record, setRecord] = useState(true);
+  const [recording, setRecording] = useState(usualRecording);
+  const [rule, setRule] = useState(usualRule);
+  const [sound, setSound] = useState(false);
+  const [purpose, setPurpose] = useState("");
   const [ca, setCa] = useState("");
   const [more, setMore] = useState(false);
   const [tried, setTried] = useState(false);
   const [sealing, setSealing] = useState(false);
   const [unsealed, setUnsealed] = useState<string | null>(null);
   const wrong = wrongWithCamera(form);
+  const wrongRecording = wrongWithRecording(recording);
+  const wrongRule = wrongWithRule(rule);
+  const noPurpose = sound && !purpose.trim();
   const set = (field: keyof CameraForm) => (event: { currentTarget: { value: string } }) => {
     const value = event.currentTarget.value;
     setForm((known) => ({ ...known, [field]: value }));
@@ -50,16 +62,15 @@ function Known({ agent }: { agent: AgentDetail }) {
   const submit = async () => {
     setTried(true);
     setUnsealed(null);
-    if (Object.keys(wrong).length > 0) return;
+    if (Object.keys(wrong).length > 0 || wrongRecording || Object.keys(wrongRule).length > 0 || noPurpose) return;
     const body: AddCamera = {
       name: form.name.trim(),
       url: form.url.trim(),
       sub_url: form.sub_url.trim() || null,
       source,
-      recording: { mode: record ? "continuous" : "off" },
-      audio,
-      floor_days: Number(form.floor),
-      ceiling_days: form.ceiling.trim() === "" ? null : Number(form.ceiling),
+      recording: recordingTerms(recording),
+      audio_purpose: sound ? purpose.trim() : null,
+      ...newRule(rule),
       ca_pem: ca.trim() || null,
     };
     if (secret) {
@@ -106,63 +117,69 @@ function Known({ agent }: { agent: AgentDetail }) {
           void submit();
         }}
       >
-        <TextInput
-          label={t.name}
-          description={t.nameHint}
-          value={form.name}
-          onChange={set("name")}
-          error={error("name")}
-          autoFocus
-          data-testid="camera-name"
-        />
-        <TextInput
-          label={t.url}
-          description={t.urlHint}
-          value={form.url}
-          onChange={set("url")}
-          error={error("url")}
-          inputMode="url"
-          spellCheck={false}
-          data-testid="camera-url"
-        />
-        <div className="pair">
+        <section>
           <TextInput
-            label={t.user}
-            value={form.user}
-            onChange={set("user")}
-            error={error("user")}
-            autoComplete="off"
-            data-testid="camera-user"
-          />
-          <PasswordInput
-            label={t.password}
-            value={form.password}
-            onChange={set("password")}
-            autoComplete="new-password"
-            data-testid="camera-password"
-          />
-        </div>
-        <p className="s mute seal-note">{t.passwordHint}</p>
-        <div className="pair">
-          <TextInput
-            label={t.floor}
-            description={t.floorHint}
-            value={form.floor}
-            onChange={set("floor")}
-            error={error("floor")}
-            inputMode="numeric"
-            data-testid="camera-floor"
+            label={t.name}
+            description={t.nameHint}
+            value={form.name}
+            onChange={set("name")}
+            error={error("name")}
+            autoFocus
+            data-testid="camera-name"
           />
           <TextInput
-            label={t.ceiling}
-            description={t.ceilingHint}
-            value={form.ceiling}
-            onChange={set("ceiling")}
-            error={error("ceiling")}
-            inputMode="numeric"
+            label={t.url}
+            description={t.urlHint}
+            value={form.url}
+            onChange={set("url")}
+            error={error("url")}
+            inputMode="url"
+            spellCheck={false}
+            data-testid="camera-url"
           />
-        </div>
-        <Checkbox label={t.record} checked={record} onChange={(event) => setRecord(event.currentTarget.checked)} />
+          <div className="pair">
+            <TextInput
+              label={t.user}
+              value={form.user}
+              onChange={set("user")}
+              error={error("user")}
+              autoComplete="off"
+              data-testid="camera-user"
+            />
+            <PasswordInput
+              label={t.password}
+              value={form.password}
+              onChange={set("password")}
+              autoComplete="new-password"
+              data-testid="camera-password"
+            />
+          </div>
+          <p className="s mute seal-note">{t.passwordHint}</p>
+        </section>
+        <section>
+          <h2>{text.keeping.recording.title}</h2>
+          <RecordingFields
+            form={recording}
+            onForm={setRecording}
+            zone={agent.time_zone}
+            wrong={tried ? wrongRecording : null}
+          />
+        </section>
+        <section>
+          <h2>{text.keeping.sound.title}</h2>
+          <Sound
+            on={sound}
+            onOn={setSound}
+            purpose={purpose}
+            onPurpose={setPurpose}
+            error={tried && noPurpose ? text.keeping.sound.purposeNeeded : null}
+          />
+        </section>
+        <section>
+          <h2>{text.keeping.rule.title}</h2>
+          <RuleFields form={rule} onForm={setRule} wrong={wrongRule} />
+          <PolicyEffect agent={id} camera={null} form={rule} oldest_ms={null} now={present()} error={add.error} />
+        </section>
         <button
           type="button"
           className="link left"
@@ -182,12 +199,6 @@ function Known({ agent }: { agent: AgentDetail }) {
               error={error("sub_url")}
               spellCheck={false}
               data-testid="camera-sub-url"
-            />
-            <Checkbox
-              label={t.audio}
-              description={t.audioHint}
-              checked={audio}
-              onChange={(event) => setAudio(event.currentTarget.checked)}
             />
             <Radio.Group label={t.source} value={source} onChange={(value) => setSource(value as typeof source)}>
               <div className="radios">
@@ -213,7 +224,7 @@ function Known({ agent }: { agent: AgentDetail }) {
             {unsealed}
           </div>
         )}
-        <FormProblem error={add.error} />
+        {!(add.error instanceof Problem && add.error.missing_bytes !== null) && <FormProblem error={add.error} />}
         <div className="row">
           <Button type="submit" loading={sealing || add.isPending} data-testid="camera-submit">
             {sealing ? t.sealing : secret ? t.submit : t.submitOpen}

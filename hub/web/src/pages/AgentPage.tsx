@@ -4,13 +4,17 @@ import { useState } from "react";
 import { Link, useLocation } from "wouter";
 import { agentAnswer } from "../answer/agent";
 import { isRevoked, stripHours } from "../answer/fleet";
+import { useCertificates, useCheckpoints } from "../api/keeping";
 import { useAgent, useHealth } from "../api/reads";
 import type { AgentDetail, HealthPoint } from "../api/types";
 import { AgentFacts, Settings } from "../parts/AgentFacts";
 import { CameraTable } from "../parts/CameraTable";
+import { Certificates } from "../parts/Certificates";
 import { Chart } from "../parts/Chart";
 import { Chips } from "../parts/Chips";
 import { Crumbs } from "../parts/Crumbs";
+import { Faults } from "../parts/Faults";
+import { Forecast } from "../parts/Forecast";
 import { State } from "../parts/State";
 import { Empty, Failure, Loading } from "../parts/Trouble";
 import { useLanguage, useText } from "../text";
@@ -18,6 +22,7 @@ import { stamp } from "../time/format";
 import { useNow, useZone } from "../time/shown";
 import { bytes, rate } from "../time/size";
 import { DayStrip } from "./DayStrip";
+import { KeptDays } from "./KeptDays";
 import { Revoke } from "./Revoke";
 
 const spans = { h1: 3_600_000, h6: 21_600_000, h24: 86_400_000, d7: 604_800_000 } as const;
@@ -41,6 +46,9 @@ function Known({ agent }: { agent: AgentDetail }) {
   const answer = agentAnswer(agent, now, text, language);
   const revoked = isRevoked(summary);
   const hours = stripHours(agent.cameras, now);
+  const gone = useCertificates({ agent: summary.id }, 20);
+  const checkpoints = useCheckpoints(summary.id);
+  const cameraName = (id: string) => agent.cameras.find((c) => c.id === id)?.name ?? null;
   return (
     <>
       <Crumbs
@@ -70,7 +78,27 @@ function Known({ agent }: { agent: AgentDetail }) {
       )}
       <div className="two">
         <div>
-          <Health agent={summary.id} zone={zone} now={now} />
+          {(agent.faults ?? []).length > 0 && (
+            <>
+              <h2 className="first">{text.keeping.fault.title}</h2>
+              <Faults faults={agent.faults} cameraName={cameraName} zone={zone} />
+            </>
+          )}
+          <h2 className="first">{text.keeping.forecast.title}</h2>
+          <Forecast
+            retention={agent.retention ?? null}
+            whenShort={agent.when_short ?? null}
+            cameras={agent.cameras}
+            zone={zone}
+          />
+          {agent.cameras.length > 0 && (
+            <>
+              <h2>{text.keeping.coverage.title}</h2>
+              <div className="card pad">
+                <KeptDays site={summary.site} zone={agent.time_zone} now={now} cameras={agent.cameras} />
+              </div>
+            </>
+          )}
           <h2>{t.cameras}</h2>
           {agent.cameras.length === 0 ? (
             <Empty what={text.site.noCamera} next={text.site.noCameraNext}>
@@ -87,10 +115,13 @@ function Known({ agent }: { agent: AgentDetail }) {
               )}
             />
           )}
+          <Health agent={summary.id} zone={zone} now={now} />
+          <h2>{text.keeping.certificates.title}</h2>
+          <Certificates list={gone.data?.certificates ?? []} cameraName={cameraName} zone={zone} />
         </div>
         <aside>
           <div className="card pad">
-            <AgentFacts agent={agent} now={now} zone={zone} />
+            <AgentFacts agent={agent} checkpoints={checkpoints.data ?? null} now={now} zone={zone} />
           </div>
           <h2>{t.settings}</h2>
           <Settings agent={agent} zone={zone} />
@@ -156,8 +187,8 @@ function Health({ agent, zone, now }: { agent: string; zone: string; now: number
   const common = { from, to, zone };
   return (
     <section>
-      <div className="row">
-        <h2 className="flat">{t.health}</h2>
+      <div className="row health-head">
+        <h2>{t.health}</h2>
         <span className="sp" />
         <Chips
           value={span}

@@ -1,14 +1,20 @@
 // A camera: is it recording now, how far back, where are the holes; then the footage.
 import { Button } from "@mantine/core";
 import { useEffect, useMemo, useRef, useState } from "react";
+import { useLocation } from "wouter";
 import { cameraAnswer, mainStream } from "../answer/camera";
+import { faultLevel, faultsOf, isOpenFault } from "../answer/faults";
 import { choosePicture, type Picture, pictureOf } from "../answer/request";
 import { useNewPull } from "../api/changes";
-import { useCamera, useFleet, usePulls, useSession, useTimeline } from "../api/reads";
+import { useCertificates, useCoverage } from "../api/keeping";
+import { useAgent, useCamera, useFleet, usePulls, useSession, useTimeline } from "../api/reads";
 import type { CameraDetail, Pull } from "../api/types";
 import { CameraFacts } from "../parts/CameraFacts";
+import { Certificates } from "../parts/Certificates";
 import { Crumbs } from "../parts/Crumbs";
 import { DayEvents } from "../parts/DayEvents";
+import { DayTold } from "../parts/DayTold";
+import { Faults } from "../parts/Faults";
 import { Legend } from "../parts/Legend";
 import { RequestForm } from "../parts/RequestForm";
 import { isTyping } from "../parts/Shell";
@@ -17,19 +23,16 @@ import { Failure, Loading } from "../parts/Trouble";
 import { canPlay } from "../player/feed";
 import { Axis } from "../strip/Axis";
 import { account } from "../strip/account";
-import { Calendar, lastDays } from "../strip/Calendar";
 import { nextEvent, nextGap, noLane } from "../strip/model";
 import { nextActivity, raster } from "../strip/raster";
 import { type Range, Strip } from "../strip/Strip";
 import { useLanguage } from "../text";
 import { date, length, range as rangeWords, zoneLabel } from "../time/format";
 import { present, useNow, useZone } from "../time/shown";
-import { dayStart } from "../time/zone";
-import { ChangeCamera } from "./ChangeCamera";
+import { dayName, dayStart, fromField } from "../time/zone";
 import { HoldFootage } from "./HoldFootage";
+import { KeptDays, month } from "./KeptDays";
 import { Watch } from "./Watch";
-
-const days = 31;
 
 export default function CameraPage({ id }: { id: string }) {
   const camera = useCamera(id);
@@ -51,7 +54,7 @@ function Known({ camera: detail }: { camera: CameraDetail }) {
   const zone = useZone(detail.time_zone);
 
   // The present day is chosen by having chosen none, so that midnight turns the page.
-  const [chosenDay, setChosenDay] = useState<number | null>(null);
+  const [chosenDay, setChosenDay] = useState<number | null>(() => wishedDay(zone));
   const today = dayStart(now, zone);
   const day = chosenDay ?? today;
   const dayEnd = dayStart(day, zone, 1);
@@ -60,19 +63,30 @@ function Known({ camera: detail }: { camera: CameraDetail }) {
     () => ({ ...(timeline.data ?? noLane), oldest_ms: camera.oldest_ms }),
     [timeline.data, camera.oldest_ms],
   );
-  const calendarDays = useMemo(() => lastDays(today, zone, days), [today, zone]);
-  const month = useTimeline(camera.id, calendarDays[0] ?? day, dayStart(today, zone, 1), true);
-  const kept = useMemo(
-    () => ({ ...(month.data ?? noLane), oldest_ms: camera.oldest_ms }),
-    [month.data, camera.oldest_ms],
+  // A statement is of the site's own day, whatever clock is shown.
+  const siteZone = detail.time_zone;
+  const siteDay = dayName(day + 43_200_000, siteZone);
+  const span = month(now, siteZone);
+  const coverage = useCoverage(
+    camera.id,
+    siteDay < span.from ? siteDay : span.from,
+    siteDay < span.from ? siteDay : span.to,
+  );
+  const box = useAgent(camera.agent);
+  const faults = useMemo(() => faultsOf(box.data?.faults ?? [], camera.id), [box.data?.faults, camera.id]);
+  const worst = faults.find(isOpenFault);
+  const beside = useMemo(
+    () => [camera, ...(site?.cameras ?? []).filter((c) => c.id !== camera.id).slice(0, 7)],
+    [camera, site?.cameras],
   );
   const pulls = usePulls(camera.id);
+  const gone = useCertificates({ camera: camera.id }, 20);
 
   const [range, setRange] = useState<Range | null>(null);
   const [cursor, setCursor] = useState<number | null>(null);
   const [asking, setAsking] = useState(false);
   const [holding, setHolding] = useState(false);
-  const [changing, setChanging] = useState(false);
+  const [, go] = useLocation();
   const [watch, setWatch] = useState<{ pull: string; reason: string } | null>(null);
   const best = choosePicture({ codec: mainStream(detail)?.codec, has_sub: hasSub }, canPlay);
   const [picture, setPicture] = useState<Picture | null>(null);
@@ -106,6 +120,10 @@ function Known({ camera: detail }: { camera: CameraDetail }) {
       if (end < day || end > dayEnd) goDay(dayStart(end, zone));
     }
   };
+  const showDay = (start_ms: number) => {
+    goDay(dayStart(start_ms + 43_200_000, zone));
+    document.querySelector(".day-nav")?.scrollIntoView({ block: "nearest" });
+  };
   const openForm = () => {
     chooseRecent();
     setAsking(true);
@@ -138,11 +156,6 @@ function Known({ camera: detail }: { camera: CameraDetail }) {
 
   const answer = cameraAnswer(camera, agent?.presence ?? null, now, text, language);
   const sum = account(lane, day, dayEnd, now);
-  const whole = account(kept, Math.max(calendarDays[0] ?? day, camera.oldest_ms ?? now), now, now);
-  const daysKept = Math.max(
-    1,
-    Math.ceil((now - Math.max(calendarDays[0] ?? day, camera.oldest_ms ?? now)) / 86_400_000),
-  );
   const focus = range ? (range.start + range.end) / 2 : cursor;
   const reach = range ? Math.max(600_000, (range.end - range.start) * 1.5) : 600_000;
   const near = focus !== null ? { from: Math.max(day, focus - reach), to: Math.min(dayEnd, focus + reach) } : null;
@@ -184,6 +197,13 @@ function Known({ camera: detail }: { camera: CameraDetail }) {
             {t.request}
           </Button>
         </div>
+        {worst && (
+          <a className="head-fault" href="#faults">
+            <State level={faultLevel(worst)}>
+              {text.keeping.fault.open(faults.filter(isOpenFault).length)}: {text.keeping.fault.what[worst.fault]}
+            </State>
+          </a>
+        )}
         <p className="mute sum">
           {camera.oldest_ms == null ? t.nothingKept : t.goesBack(length(now - camera.oldest_ms, language))} ·{" "}
           {t.holesToday(sum.gaps, length(sum.missing, language))}
@@ -315,31 +335,60 @@ function Known({ camera: detail }: { camera: CameraDetail }) {
               }
             />
           )}
-          <h2>{t.calendar}</h2>
+          <h2>{text.keeping.coverage.title}</h2>
           <div className="card pad">
-            <Calendar lane={kept} days={calendarDays} now={now} zone={zone} chosen={day} onDay={goDay} />
-            <p className="s mute calendar-sum">
-              {camera.oldest_ms == null
-                ? t.nothingKept
-                : whole.missing + whole.unknown < 1_000
-                  ? t.calendarNone(daysKept)
-                  : whole.unknown < 60_000
-                    ? t.calendarSum(length(whole.missing, language), daysKept)
-                    : t.calendarUnexplained(
-                        length(whole.missing + whole.unknown, language),
-                        length(whole.unknown, language),
-                        daysKept,
-                      )}
-            </p>
+            <KeptDays
+              site={camera.site}
+              zone={siteZone}
+              now={now}
+              cameras={beside}
+              chosen={{ id: camera.id, day: siteDay }}
+              onDay={(id, chosen) =>
+                id === camera.id ? showDay(chosen.start_ms) : go(`/cameras/${id}?day=${chosen.day}`)
+              }
+            />
           </div>
+          {gone.data && gone.data.certificates.length > 0 && (
+            <>
+              <h2>{text.keeping.certificates.title}</h2>
+              <Certificates list={gone.data.certificates} cameraName={null} zone={zone} />
+            </>
+          )}
         </div>
         <aside>
+          {faults.some(isOpenFault) && (
+            <section className="told">
+              <h2 className="first">{text.keeping.fault.title}</h2>
+              <Faults faults={faults} zone={zone} />
+            </section>
+          )}
           <div className="card pad">
-            <CameraFacts camera={detail} agent={agent ?? null} answer={answer} now={now} zone={zone} />
-            <Button variant="default" mt="sm" fullWidth onClick={() => setChanging(true)} data-testid="camera-change">
+            <CameraFacts
+              camera={detail}
+              agent={agent ?? null}
+              retention={box.data?.retention ?? null}
+              answer={answer}
+              now={now}
+              zone={zone}
+            />
+            <Button
+              variant="default"
+              mt="sm"
+              fullWidth
+              onClick={() => go(`/cameras/${camera.id}/change`)}
+              data-testid="camera-change"
+            >
               {t.change}
             </Button>
           </div>
+          <section className="told">
+            <h2>{text.keeping.coverage.dayTitle}</h2>
+            <DayTold
+              camera={camera.id}
+              day={coverage.data?.days.find((d) => d.day === siteDay)}
+              today={day === today}
+            />
+          </section>
           <section className="told">
             <h2>{t.today}</h2>
             <DayEvents
@@ -369,7 +418,12 @@ function Known({ camera: detail }: { camera: CameraDetail }) {
           }}
         />
       )}
-      {changing && <ChangeCamera camera={detail} onClose={() => setChanging(false)} />}
     </>
   );
+}
+
+/** The day an address asks for, `?day=2026-11-24`. */
+function wishedDay(zone: string): number | null {
+  const wish = new URLSearchParams(window.location.search).get("day");
+  return wish === null ? null : fromField(wish, zone);
 }

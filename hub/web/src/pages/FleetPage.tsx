@@ -50,7 +50,9 @@ function Known({ fleet }: { fleet: Fleet }) {
         ? t.noCameras
         : total.due === 0
           ? t.quiet(total.cameras)
-          : t.allRecording(total.recording);
+          : total.recording === 0
+            ? t.allWatching(total.watching)
+            : t.allRecording(total.recording);
   const rank: Record<Level, number> = { bad: 0, late: 1, unknown: 2, good: 3, off: 4 };
   const sites = fleet.sites
     .map((site) => ({ site, level: siteLevel(site, needs) }))
@@ -71,7 +73,9 @@ function Known({ fleet }: { fleet: Fleet }) {
       <h1 data-testid="answer">{answer}</h1>
       <p className="mute sum">
         {t.sites(total.sites)} · {t.agents(total.agents)} · {t.cameras(total.cameras)} ·{" "}
-        <b>{t.recording(total.recording)}</b> · {t.gapsToday(total.gaps, length(total.gap_ms, language))}
+        <b>{t.recording(total.recording)}</b>
+        {total.watching > 0 && ` · ${t.watching(total.watching)}`} ·{" "}
+        {t.gapsToday(total.gaps, length(total.gap_ms, language))}
         {needs.length > 0 && ` · ${t.else}`}
       </p>
       {needs.length > 0 && (

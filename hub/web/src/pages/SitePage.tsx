@@ -13,6 +13,7 @@ import { ago, stamp, zoneLabel } from "../time/format";
 import { useNow, useZone } from "../time/shown";
 import { bytes } from "../time/size";
 import { DayStrip } from "./DayStrip";
+import { KeptDays } from "./KeptDays";
 
 export default function SitePage({ id }: { id: string }) {
   const text = useText();
@@ -73,6 +74,14 @@ function Known({ fleet, site }: { fleet: Fleet; site: Site }) {
             <DayStrip cameras={[camera]} zone={zone} name={camera.name} hours={hours} now={now} height={16} />
           )}
         />
+      )}
+      {site.cameras.length > 0 && (
+        <>
+          <h2>{text.keeping.coverage.title}</h2>
+          <div className="card pad">
+            <KeptDays site={site.id} zone={site.time_zone} now={now} cameras={site.cameras} />
+          </div>
+        </>
       )}
       <h2>{t.agents}</h2>
       {site.agents.length === 0 ? (

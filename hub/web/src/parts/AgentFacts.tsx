@@ -1,16 +1,27 @@
 // What is true of a box now, and whether it works by the settings that are wanted.
+import type { ReactNode } from "react";
 import { agentLevel } from "../answer/fleet";
-import type { AgentDetail } from "../api/types";
+import type { AgentDetail, Checkpoints, WearView } from "../api/types";
 import { useLanguage } from "../text";
-import { ago, length, stamp } from "../time/format";
+import type { Text } from "../text/en";
+import { ago, type Language, length, stamp } from "../time/format";
 import { bytes } from "../time/size";
 import { Facts } from "./Facts";
 import { State } from "./State";
 
-export function AgentFacts({ agent, now, zone }: { agent: AgentDetail; now: number; zone: string }) {
+interface Props {
+  agent: AgentDetail;
+  checkpoints: Checkpoints | null;
+  now: number;
+  zone: string;
+}
+
+export function AgentFacts({ agent, checkpoints, now, zone }: Props) {
   const { text, language } = useLanguage();
   const t = text.agent;
+  const k = text.keeping;
   const { summary, outbox, recorder, health } = agent;
+  const clock: ReactNode = clockFact(agent, zone, text, language);
   return (
     <Facts
       list={[
@@ -42,9 +53,21 @@ export function AgentFacts({ agent, now, zone }: { agent: AgentDetail; now: numb
           </State>,
         ],
         recorder?.sync_bound_ms != null && [t.sync, length(recorder.sync_bound_ms, language)],
-        health && [t.clock, t.clockState[health.clock] ?? health.clock],
+        clock !== null && [t.clock, clock],
         health && [t.uptime, length(health.uptime_s * 1000, language)],
         health && [t.footage, bytes(health.footage)],
+        agent.wear && [k.wear.name, wearWords(agent.wear, text, language)],
+        checkpoints && [
+          k.checkpoint.name,
+          <span key="p">
+            {checkpoints.newest
+              ? k.checkpoint.words(checkpoints.newest.number, stamp(checkpoints.newest.issued_ms, zone, language))
+              : k.checkpoint.none}
+            {checkpoints.refused.length > 0 && (
+              <div className="wrong">{k.checkpoint.refused(checkpoints.refused.length)}</div>
+            )}
+          </span>,
+        ],
         outbox && [
           t.outbox,
           <span key="o">
@@ -54,6 +77,51 @@ export function AgentFacts({ agent, now, zone }: { agent: AgentDetail; now: numb
         ],
       ]}
     />
+  );
+}
+
+/** How far the clock can be trusted, how exact it is, and its last step. */
+function clockFact(agent: AgentDetail, zone: string, text: Text, language: Language) {
+  const k = text.keeping.clock;
+  const view = agent.clock;
+  if (!view) return agent.health ? (text.agent.clockState[agent.health.clock] ?? agent.health.clock) : null;
+  const step = view.last_step;
+  return (
+    <>
+      <State level={view.state === "ntp" ? "good" : view.state === "rtc" ? "late" : "unknown"}>
+        {text.agent.clockState[view.state] ?? view.state}
+      </State>
+      {view.state === "ntp" && view.error_us != null && (
+        <div className="s mute">{k.error(length(Math.max(1, Math.abs(view.error_us) / 1_000), language))}</div>
+      )}
+      {step && (
+        <div className="s mute">
+          {k.step(
+            step.by_ms >= 0 ? k.forward(length(step.by_ms, language)) : k.back(length(-step.by_ms, language)),
+            stamp(step.at_ms, zone, language),
+          )}
+        </div>
+      )}
+    </>
+  );
+}
+
+function wearWords(wear: WearView, text: Text, language: Language) {
+  const k = text.keeping.wear;
+  const told = [
+    wear.used_percent != null && k.used(wear.used_percent),
+    wear.media_errors != null && wear.media_errors > 0 && k.errors(wear.media_errors),
+    wear.power_on_hours != null && k.hours(length(wear.power_on_hours * 3_600_000, language)),
+    wear.written != null && k.written(bytes(wear.written)),
+  ].filter(Boolean);
+  return (
+    <>
+      {wear.failing != null && <State level={wear.failing ? "bad" : "good"}>{wear.failing ? k.failing : k.fine}</State>}
+      <div className={wear.failing == null ? "" : "s mute"}>
+        {wear.disk}
+        {told.length > 0 ? ` · ${told.join(" · ")}` : wear.failing == null ? ` · ${k.silent}` : ""}
+      </div>
+    </>
   );
 }
 

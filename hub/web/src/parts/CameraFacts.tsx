@@ -1,7 +1,9 @@
 // What is true of a camera now, beside its picture.
 import { Link } from "wouter";
 import { type Answer, mainStream } from "../answer/camera";
-import type { AgentSummary, CameraDetail } from "../api/types";
+import { recordingWords } from "../answer/recordingWords";
+import { forecast } from "../answer/retention";
+import type { AgentSummary, CameraDetail, RetentionView } from "../api/types";
 import { useLanguage } from "../text";
 import { length, stamp } from "../time/format";
 import { bytes, fps, rate } from "../time/size";
@@ -11,6 +13,7 @@ import { State } from "./State";
 interface Props {
   camera: CameraDetail;
   agent: AgentSummary | null;
+  retention: RetentionView | null;
   answer: Answer;
   now: number;
   zone: string;
@@ -18,7 +21,7 @@ interface Props {
 
 const day = 86_400_000;
 
-export function CameraFacts({ camera, agent, answer, now, zone }: Props) {
+export function CameraFacts({ camera, agent, retention, answer, now, zone }: Props) {
   const { text, language } = useLanguage();
   const t = text.camera.facts;
   const c = camera.summary;
@@ -27,6 +30,7 @@ export function CameraFacts({ camera, agent, answer, now, zone }: Props) {
   const unbroken = c.unbroken_since_ms == null ? null : now - c.unbroken_since_ms;
   const short = c.since_ms == null ? "" : length(now - c.since_ms, language);
   const yes = answer.level === "good" ? t.yes : answer.level === "bad" ? t.no(short) : answer.words;
+  const likely = retention ? forecast(retention, zone, text, language) : null;
   const picture = [
     main?.width && main.height ? `${main.width} × ${main.height}` : null,
     c.fps_milli ? t.fps(fps(c.fps_milli)) : null,
@@ -41,6 +45,7 @@ export function CameraFacts({ camera, agent, answer, now, zone }: Props) {
             {yes}
           </State>,
         ],
+        [text.keeping.recording.fact, recordingWords(camera.recording, text, language)],
         [
           t.back,
           back === null
@@ -56,12 +61,20 @@ export function CameraFacts({ camera, agent, answer, now, zone }: Props) {
           back !== null && back >= c.floor_days * day ? t.floorKept(c.floor_days) : t.floorFilling(c.floor_days),
         ],
         [t.ceiling, c.ceiling_days == null ? text.common.none : t.days(c.ceiling_days)],
+        camera.event_days != null && [text.keeping.rule.events, t.days(camera.event_days)],
+        camera.quota_bytes != null && [text.keeping.rule.quotaName, bytes(camera.quota_bytes)],
+        likely && [
+          text.keeping.forecast.fact,
+          <State key="likely" level={likely.level}>
+            {likely.words}
+          </State>,
+        ],
         c.bitrate_bps ? [t.forecast, t.forecastValue(bytes((c.bitrate_bps / 8) * 86_400))] : null,
         main && main.footage > 0 && [t.footage, bytes(main.footage)],
         picture.length > 0 && [t.picture, picture.join(", ")],
         main?.codec ? [t.codec, codecName(main.codec)] : null,
         [t.sub, camera.sub_url ? t.subYes : text.common.none],
-        [t.sound, camera.audio_purpose != null ? t.recorded : t.notRecorded],
+        [t.sound, camera.audio_purpose ? text.keeping.sound.said(camera.audio_purpose) : t.notRecorded],
         [t.committed, c.last_committed_ms == null ? text.common.never : stamp(c.last_committed_ms, zone, language)],
         ...camera.problems.map((p) => [t.problem, text.refusal[p.code] ?? p.message] as const),
         agent && [

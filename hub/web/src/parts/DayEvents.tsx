@@ -1,6 +1,7 @@
 // What happened on a day: gaps with their cause, holds, requests; newest first.
 import type { Pull } from "../api/types";
 import type { Lane } from "../strip/model";
+import { clockWords } from "../strip/words";
 import { useLanguage } from "../text";
 import { clock, length } from "../time/format";
 
@@ -20,14 +21,43 @@ export function DayEvents({ lane, pulls, from, to, zone, onMoment, onPull }: Pro
   const when = (a: number, b: number) =>
     b - a < 60_000 ? clock(a, zone) : `${clock(a, zone, "minute")}–${clock(b, zone, "minute")}`;
   const list = [
-    ...lane.gaps.map((g) => ({
-      key: `g${g.start_ms}`,
-      at: g.start_ms,
-      mark: "gap",
-      when: clock(g.start_ms, zone),
-      what: t.todayGap(length(g.end_ms - g.start_ms, language)),
-      why: [text.cause[g.cause], g.detail].filter(Boolean).join(": "),
-      act: () => onMoment(g.start_ms, g.end_ms),
+    ...lane.gaps
+      .filter((g) => g.cause !== "schedule")
+      .map((g) => ({
+        key: `g${g.start_ms}`,
+        at: g.start_ms,
+        mark: "gap",
+        when: clock(g.start_ms, zone),
+        what: t.todayGap(length(g.end_ms - g.start_ms, language)),
+        why: [text.cause[g.cause], g.detail].filter(Boolean).join(": "),
+        act: () => onMoment(g.start_ms, g.end_ms),
+      })),
+    ...(lane.events ?? []).map((e) => ({
+      key: `e${e.start_ms} ${e.trigger}`,
+      at: e.start_ms,
+      mark: "event",
+      when: clock(e.start_ms, zone),
+      what: text.strip.event(text.trigger[e.trigger], length(e.end_ms - e.start_ms, language)),
+      why: e.detail ?? "",
+      act: () => onMoment(e.start_ms, e.end_ms),
+    })),
+    ...(lane.damage ?? []).map((d) => ({
+      key: `d${d.start_ms}`,
+      at: d.start_ms,
+      mark: "damage",
+      when: when(d.start_ms, d.end_ms),
+      what: t.legend.damage,
+      why: length(d.end_ms - d.start_ms, language),
+      act: () => onMoment(d.start_ms, d.end_ms),
+    })),
+    ...(lane.clock_marks ?? []).map((m) => ({
+      key: `c${m.at_ms} ${m.by_ms ?? m.state}`,
+      at: m.at_ms,
+      mark: "clock",
+      when: clock(m.at_ms, zone),
+      what: clockWords(m, text, language),
+      why: "",
+      act: () => onMoment(m.at_ms, m.at_ms + 1_000),
     })),
     ...lane.holds.map((h) => ({
       key: `h${h.id}`,

@@ -1,6 +1,7 @@
 // One thing that needs a person: what, why, since when, and the way to it.
 
 import type { Need } from "../answer/fleet";
+import { daysOf } from "../answer/retention";
 import { useLanguage } from "../text";
 import type { Text } from "../text/en";
 import { type Language, length, stamp } from "../time/format";
@@ -48,6 +49,16 @@ export function needWords(need: Need, now: number, zone: string, language: Langu
       return { who, path, what: t.drift, why: t.driftWhy, cost: "" };
     case "disk":
       return { who, path, what: t.disk(bytes(need.free)), why: t.diskWhy, cost: "" };
+    case "fault":
+      return { who, path, what: text.keeping.need.fault(need.count), why: text.keeping.need.faultWhy, cost: "" };
+    case "breach":
+      return {
+        who,
+        path,
+        what: text.keeping.need.breach(daysOf(need.possible, language), daysOf(need.floor, language)),
+        why: text.keeping.need.breachWhy(stamp(need.at, zone, language, "minute")),
+        cost: need.at > now ? text.keeping.need.breachLeft(length(need.at - now, language)) : "",
+      };
     case "no_camera":
       return { who, path, what: t.noCamera, why: t.noCameraWhy, cost: "" };
   }

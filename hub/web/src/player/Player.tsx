@@ -51,6 +51,9 @@ export function Player(props: Props) {
   const [muted, setMuted] = useState(true);
   const [speed, setSpeed] = useState(1);
   const [note, setNote] = useState<string | null>(null);
+  // A decoder that stumbles is begun anew where it was, once by itself, then by hand.
+  const [attempt, setAttempt] = useState(0);
+  const at = useRef(begin);
   const gapCause = useRef<(at: number) => GapCause | null>(() => null);
   gapCause.current = (at) => lane?.gaps.find((g) => g.start_ms - 1_500 <= at && at <= g.end_ms + 1_500)?.cause ?? null;
   const words = useRef({ t, language, cause: text.cause });
@@ -62,8 +65,11 @@ export function Player(props: Props) {
     if (!element) return;
     setState({ is: "waiting" });
     setClip(null);
-    const f = new Feed(element, view, begin, over, {
-      onState: setState,
+    const f = new Feed(element, view, at.current, over, {
+      onState: (next) => {
+        if (next.is === "failed" && attempt === 0) setAttempt(1);
+        else setState(next);
+      },
       onClip: (next, zero) => {
         base.current = zero;
         setClip(next);
@@ -79,7 +85,7 @@ export function Player(props: Props) {
       f.close();
       feed.current = null;
     };
-  }, [view]);
+  }, [view, attempt]);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: progress is the occasion, not a value
   useEffect(() => {
@@ -99,7 +105,8 @@ export function Player(props: Props) {
     let handle = 0;
     const onFrame = (_: number, frame: VideoFrameCallbackMetadata) => {
       shown.current = [...shown.current.slice(-20), frame.mediaTime];
-      setWall(base.current + frame.mediaTime * 1000);
+      at.current = base.current + frame.mediaTime * 1000;
+      setWall(at.current);
       setStalled(false);
       handle = element.requestVideoFrameCallback(onFrame);
     };
@@ -248,6 +255,9 @@ export function Player(props: Props) {
           <div className="player-say">
             <b>{t.failed}</b>
             <span className="s">{state.error instanceof Error ? state.error.message : ""}</span>
+            <button type="button" className="player-again" onClick={() => setAttempt((n) => n + 1)}>
+              {text.common.again}
+            </button>
           </div>
         )}
         {state.is === "waiting" && (

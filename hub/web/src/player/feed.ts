@@ -96,7 +96,9 @@ export class Feed {
         if (!worked) await this.pause(this.video.paused && this.started ? 500 : 250);
       }
     } catch (error) {
-      if (!this.stop.signal.aborted) this.events.onState({ is: "failed", error });
+      // A picture that cannot be decoded closes the source under our hands: the element knows why, we only feel it.
+      const why = this.video.error ? new Error(this.video.error.message || "decode") : error;
+      if (!this.stop.signal.aborted) this.events.onState({ is: "failed", error: why });
     }
   }
 

@@ -85,6 +85,15 @@ export function Strip(props: Props) {
     }
   }, [picture, width, height, solid, scheme]);
 
+  useEffect(() => {
+    if (point === null) return;
+    const elsewhere = (event: Event) => {
+      if (!box.current?.contains(event.target as Node)) setPoint(null);
+    };
+    document.addEventListener("pointerdown", elsewhere);
+    return () => document.removeEventListener("pointerdown", elsewhere);
+  }, [point]);
+
   const per = (to - from) / Math.max(1, width);
   const x = (ms: number) => Math.max(0, Math.min(width, (ms - from) / per));
   const msAt = useCallback(
@@ -97,6 +106,7 @@ export function Strip(props: Props) {
   );
 
   const onPointerDown = (event: PointerEvent) => {
+    if (!still) setPoint(msAt(event));
     if (event.button !== 0 || (!onPick && !onRange)) return;
     drag.current = { at: msAt(event), x: event.clientX, moved: false };
     if (onRange) event.currentTarget.setPointerCapture(event.pointerId);
@@ -146,7 +156,8 @@ export function Strip(props: Props) {
 
   const shown = dragging ?? range ?? null;
   const said = point !== null ? say(lanes, point, now, per * 3, zone, language, text) : null;
-  const edge = point !== null ? Math.max(72, Math.min(width - 72, x(point))) : 0;
+  // At the left end the words begin at the point, at the right end they end there: never outside the strip.
+  const share = point !== null && width > 0 ? x(point) / width : 0;
   const interactive = !quiet;
   return (
     <div
@@ -172,7 +183,8 @@ export function Strip(props: Props) {
         drag.current = null;
         setDragging(null);
       }}
-      onPointerLeave={() => !drag.current && setPoint(null)}
+      // A finger that lifts has not left: what it touched stays said until it touches elsewhere.
+      onPointerLeave={(event) => event.pointerType === "mouse" && !drag.current && setPoint(null)}
       onBlur={() => setPoint(null)}
       onKeyDown={interactive ? onKeyDown : undefined}
       data-testid={testId}
@@ -188,7 +200,11 @@ export function Strip(props: Props) {
       {said && point !== null && (
         <>
           <div className="strip-point" style={{ left: x(point) }} />
-          <div className={`strip-said ${said.is}`} style={{ left: edge }} aria-hidden="true">
+          <div
+            className={`strip-said ${said.is}`}
+            style={{ left: x(point), transform: `translateX(${-share * 100}%)` }}
+            aria-hidden="true"
+          >
             <b>{dragging ? `${clock(dragging.start, zone)} – ${clock(dragging.end, zone)}` : said.head}</b>
             {said.lines.map((line) => (
               <span key={line}>{line}</span>

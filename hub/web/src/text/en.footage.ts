@@ -1,5 +1,5 @@
 // English, of footage: a camera, its strip, requests, the player.
-import { many, word } from "./number";
+import { word } from "./number";
 
 export const footage = {
   camera: {
@@ -9,6 +9,8 @@ export const footage = {
     notPlain: (why: string) => `not recording: ${why}`,
     off: "recording is switched off",
     starting: "starting",
+    nothingDue: "watching: nothing is due to be kept now",
+    liveOnly: "live only: nothing is kept",
     unknown: (length: string) => `unknown: nothing heard for ${length}`,
     unknownPlain: "unknown: nothing heard of it yet",
     goesBack: (length: string) => `goes back ${length}`,
@@ -70,23 +72,13 @@ export const footage = {
       unknown: "not accounted for",
     },
     legendKeys: "drag to choose · ← → step · J K L · G next gap · A activity · E event",
-    calendar: "Kept, day by day",
-    calendarSum: (missing: string, days: number) => `${missing} missing in ${many(days, "day")}, all explained`,
-    calendarUnexplained: (missing: string, unexplained: string, days: number) =>
-      `${missing} missing in ${many(days, "day")}, ${unexplained} of it not accounted for`,
-    calendarNone: (days: number) => `nothing missing in ${many(days, "day")}`,
-    calendarDay: (day: string, kept: string, missing: string) => `${day}: ${kept} kept, ${missing} missing`,
-    calendarEmpty: "nothing kept",
     today: "On this day",
     todayNone: "Nothing to tell: no gap, no hold, no request.",
     todayGap: (length: string) => `gap ${length}`,
     todayHold: (reason: string) => `held: ${reason}`,
     todayPull: (reason: string) => `requested: ${reason}`,
     change: "Change",
-    changeTitle: (name: string) => `Change ${name}`,
     changeSubmit: "Save and send to the box",
-    recordSwitch: "Record this camera",
-    recordOffCost: "Switched off, every second is a gap with the cause “switched off”.",
     emptyPlayer: "Footage stays at the site until somebody asks.",
     emptyPlayerNext:
       "Drag on the strip to choose a moment, then request it. It plays here while the rest still arrives.",
@@ -220,7 +212,7 @@ export const footage = {
     held: (reason: string) => `held: ${reason}`,
     notDue: "not due: outside the schedule, or no event",
     damaged: "damaged: the stored footage does not match its digest",
-    event: (what: string, length: string) => `event, ${what}, ${length}`,
+    event: (what: string, length: string) => `event: ${what}, ${length}`,
     clockForward: (length: string) => `the box's clock was set forward by ${length}`,
     clockBack: (length: string) => `the box's clock was set back by ${length}`,
     clockState: (state: string) => `the box's clock: ${state}`,

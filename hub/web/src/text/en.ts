@@ -2,11 +2,13 @@
 
 import { footage } from "./en.footage";
 import { journal } from "./en.journal";
+import { keeping } from "./en.keeping";
 import { many, word } from "./number";
 
 export const en = {
   ...footage,
   journal,
+  keeping,
   language: "English",
   otherLanguage: "中文",
   product: "Farwatch",
@@ -173,6 +175,7 @@ export const en = {
     auth_failed: "camera refuses the password",
     unsupported: "picture cannot be recorded",
     disabled: "recording switched off",
+    watching: "nothing due now",
     starting: "starting",
     unknown: "unknown",
   },
@@ -234,6 +237,9 @@ export const en = {
     agents: (n: number) => many(n, "box", "boxes"),
     cameras: (n: number) => many(n, "camera"),
     recording: (n: number) => `${n} recording`,
+    watching: (n: number) => `${n} with nothing due now`,
+    allWatching: (n: number) =>
+      n === 1 ? "The one camera has nothing due now" : `All ${n} cameras have nothing due now`,
     gapsToday: (n: number, length: string) =>
       n === 0 ? "no gap today (UTC)" : `${many(n, "gap")} today (UTC), ${length} together`,
     else: "everything else is fine",
@@ -319,6 +325,7 @@ export const en = {
             ? "online, recording 1 camera"
             : `online, recording ${cameras} cameras`,
       some: (good: number, all: number) => `online, recording ${good} of ${all} cameras`,
+      nothingDue: "online, no camera is due to be recorded",
       stopped: (length: string) => `stopped in good order ${length} ago; its recorder may go on`,
       late: "late: should have been heard by now",
       offline: (length: string) => `offline for ${length}; it keeps recording by itself`,

@@ -2,10 +2,12 @@
 import type { Text } from "./en";
 import { footage } from "./zh.footage";
 import { journal } from "./zh.journal";
+import { keeping } from "./zh.keeping";
 
 export const zh: Text = {
   ...footage,
   journal,
+  keeping,
   language: "中文",
   otherLanguage: "English",
   product: "Farwatch",
@@ -172,6 +174,7 @@ export const zh: Text = {
     auth_failed: "摄像机拒绝密码",
     unsupported: "画面无法录制",
     disabled: "录像已关闭",
+    watching: "当前无录像计划",
     starting: "正在启动",
     unknown: "未知",
   },
@@ -222,6 +225,8 @@ export const zh: Text = {
     agents: (n) => `${n} 台边缘盒`,
     cameras: (n) => `${n} 台摄像机`,
     recording: (n) => `${n} 台正在录像`,
+    watching: (n) => `${n} 台当前无录像计划`,
+    allWatching: (n) => `${n} 台摄像机当前均无录像计划`,
     gapsToday: (n, length) => (n === 0 ? "今天（UTC）没有录像缺口" : `今天（UTC）${n} 个录像缺口，共 ${length}`),
     else: "其余一切正常",
     sitesHead: (hours) => `站点，问题最重的在前 · 时间条为最近 ${hours} 小时`,
@@ -295,6 +300,7 @@ export const zh: Text = {
     answer: {
       fine: (cameras) => (cameras === 0 ? "在线，还没有摄像机" : `在线，正在录制 ${cameras} 台摄像机`),
       some: (good, all) => `在线，${all} 台摄像机中 ${good} 台正在录像`,
+      nothingDue: "在线，没有摄像机需要录像",
       stopped: (length) => `${length}前正常停止，录像程序可能仍在运行`,
       late: "迟到：早该收到消息",
       offline: (length) => `已离线 ${length}，它会自行继续录像`,

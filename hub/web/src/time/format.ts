@@ -72,6 +72,13 @@ export function length(ms: number, language: Language): string {
   return h % 24 && d < 100 ? `${d}${u.d}${u.gap}${two(h % 24)}${u.h}` : `${d}${u.d}`;
 }
 
+/** `50 h`, `50 h 30 min`: a length counted in hours and never in days. */
+export function hours(ms: number, language: Language): string {
+  const u = units[language];
+  const rest = ms % 3_600_000;
+  return `${Math.floor(ms / 3_600_000)}${u.h}${rest ? u.gap + length(rest, language) : ""}`;
+}
+
 /** How long ago, said only beside the absolute time. */
 export function ago(ms: number, now: number, language: Language): string {
   const t = now - ms;
