@@ -155,7 +155,7 @@ mod tests {
         let mut aimed = new;
         aimed.targets.main = Some(aim);
         assert!(
-            admit(std::slice::from_ref(&known), &[known, aimed.clone()], Some(&box_)).is_err(),
+            admit(std::slice::from_ref(&known), &[known.clone(), aimed.clone()], Some(&box_)).is_err(),
             "it says 4 Mbit/s of itself"
         );
         assert_eq!(admit(&[], &[aimed], None), Ok(()), "a box that never spoke has no size");
