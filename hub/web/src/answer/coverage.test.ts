@@ -49,9 +49,18 @@ test("many days come to what is missing, signed and breached in them", () => {
   const sum = sumOf([
     day({ state: "unknown", expected_ms: 0, recorded_ms: 0, floor_kept: null }),
     day({ gaps: [{ cause: "agent", count: 1, ms: 5_000 }], floor_kept: false }),
-    day({ state: "running", floor_kept: null }),
+    day({ day: "2026-11-25", state: "running", floor_kept: null }),
   ]);
-  expect(sum).toEqual({ days: 3, due_days: 2, unknown: 1, missing: 5_000, damaged: 0, signed: 1, breached: 1 });
+  expect(sum).toEqual({
+    days: 3,
+    due_days: 2,
+    unknown: 1,
+    missing: 5_000,
+    damaged: 0,
+    signed: 1,
+    over: 1,
+    breached: 1,
+  });
 });
 
 test("a new camera has no past to explain", () => {

@@ -63,16 +63,31 @@ export interface Sum {
   missing: number;
   damaged: number;
   signed: number;
+  /** Days that were due and are over: today cannot be signed yet. */
+  over: number;
   /** Days whose statement says that footage under its floor was removed. */
   breached: number;
 }
 
 export function sumOf(days: readonly CoverageDay[]): Sum {
-  const sum: Sum = { days: days.length, due_days: 0, unknown: 0, missing: 0, damaged: 0, signed: 0, breached: 0 };
+  const sum: Sum = {
+    days: days.length,
+    due_days: 0,
+    unknown: 0,
+    missing: 0,
+    damaged: 0,
+    signed: 0,
+    over: 0,
+    breached: 0,
+  };
+  const last = days.reduce((newest, day) => (day.day > newest ? day.day : newest), "");
   for (const day of days) {
     const a = dayAccount(day);
     if (a.look === "unknown") sum.unknown += 1;
-    else if (a.look !== "idle") sum.due_days += 1;
+    else if (a.look !== "idle") {
+      sum.due_days += 1;
+      if (day.state === "stated" || day.day < last) sum.over += 1;
+    }
     sum.missing += a.missing;
     sum.damaged += a.damaged;
     if (a.signed) sum.signed += 1;
@@ -81,8 +96,13 @@ export function sumOf(days: readonly CoverageDay[]): Sum {
   return sum;
 }
 
-/** Days before the first that anybody knows of are left out of a row: a new camera has no past to explain. */
-export function known(days: readonly CoverageDay[]): readonly CoverageDay[] {
+/** Where the days begin that anybody knows of: a new camera has no past to explain. */
+export function firstKnown(days: readonly CoverageDay[]): number {
   const first = days.findIndex((d) => d.state !== "unknown" && (d.expected_ms > 0 || d.recorded_ms > 0));
-  return first < 0 ? [] : days.slice(first);
+  return first < 0 ? days.length : first;
+}
+
+/** The days from there on. */
+export function known(days: readonly CoverageDay[]): readonly CoverageDay[] {
+  return days.slice(firstKnown(days));
 }

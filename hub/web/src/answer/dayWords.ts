@@ -46,7 +46,7 @@ export function sumWords(
     sum.missing > 2_000 ? t.sumMissing(length(sum.missing, language), due) : sum.damaged === 0 && t.sumWhole(due),
     sum.damaged > 0 && t.sumDamaged(length(sum.damaged, language)),
     sum.unknown > 0 && t.sumUnknown(sum.unknown),
-    t.sumSigned(sum.signed, due),
+    sum.over > 0 && t.sumSigned(sum.signed, several ? t.cameraDays(sum.over) : t.days(sum.over)),
   ].filter(Boolean);
   return told.join(" · ");
 }

@@ -1,5 +1,5 @@
 // What pages read. Each is one query under one key; `src/live` keeps them fresh, a slow poll covers its loss.
-import { keepPreviousData, queryOptions, useInfiniteQuery, useQueries, useQuery } from "@tanstack/react-query";
+import { keepPreviousData, queryOptions, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { http, Problem, take } from "./client";
 import type { StreamName } from "./types";
 
@@ -15,6 +15,7 @@ export const keys = {
   certificates: (of: string) => ["certificates", of] as const,
   checkpoints: (id: string) => ["checkpoints", id] as const,
   check: (body: unknown) => ["retention-check", body] as const,
+  strip: (site: string, from: number, to: number) => ["timeline", "site", site, from, to] as const,
   pulls: (camera: string | null) => ["pulls", camera] as const,
   pull: (id: string) => ["pull", id] as const,
   clip: (view: string) => ["clip", view] as const,
@@ -99,10 +100,17 @@ export function useTimeline(
   return useQuery({ ...timelineQuery(id, from, to, stream, moving), enabled });
 }
 
-/** The same for several cameras at once, in the order asked. */
-export function useTimelines(cameras: readonly string[], from: number, to: number) {
-  return useQueries({
-    queries: cameras.map((id) => ({ ...timelineQuery(id, from, to, "main", true), refetchInterval: 60_000 })),
+/** The strips of a site's cameras at once, in few words; the bounds are part of the key, so round them. */
+export function useSiteStrip(site: string, from: number, to: number) {
+  return useQuery({
+    queryKey: keys.strip(site, from, to),
+    queryFn: () =>
+      take(
+        http.GET("/api/v1/sites/{id}/strip", { params: { path: { id: site }, query: { from_ms: from, to_ms: to } } }),
+      ),
+    placeholderData: keepPreviousData,
+    staleTime: 10_000,
+    refetchInterval: 60_000,
   });
 }
 

@@ -1,13 +1,14 @@
-// The last hours of some cameras as one strip, fetched once it is in sight.
-import { useEffect, useRef, useState } from "react";
-import { useTimelines } from "../api/reads";
+// The last hours of some cameras of a site as one strip, fetched once it is in sight, once for the whole site.
+import { useEffect, useMemo, useRef, useState } from "react";
+import { useSiteStrip } from "../api/reads";
 import type { CameraSummary } from "../api/types";
-import { noLane } from "../strip/model";
+import { type Lane, noLane } from "../strip/model";
 import { Strip } from "../strip/Strip";
 import { useText } from "../text";
 
 interface Props {
-  cameras: readonly Pick<CameraSummary, "id" | "oldest_ms">[];
+  /** All of one site. */
+  cameras: readonly Pick<CameraSummary, "id" | "site" | "oldest_ms">[];
   zone: string;
   /** What it is a strip of. */
   name: string;
@@ -43,13 +44,18 @@ function Fetched({ cameras, zone, name, hours, now, height }: Props) {
   const step = (hours * hour) / 96;
   const to = Math.ceil(now / step) * step;
   const from = to - hours * hour;
-  const asked = useTimelines(
-    cameras.map((c) => c.id),
-    from,
-    to,
+  const asked = useSiteStrip(cameras[0]?.site ?? "", from, to);
+  const lanes = useMemo(
+    () =>
+      cameras.map((camera): Lane => {
+        const row = asked.data?.cameras.find((c) => c.camera === camera.id);
+        if (!row) return { ...noLane, oldest_ms: camera.oldest_ms };
+        const holds = row.holds.map((h) => ({ ...h, id: String(h.start_ms), reason: "" }));
+        return { ...row, holds, oldest_ms: camera.oldest_ms };
+      }),
+    [asked.data, cameras],
   );
-  const lanes = asked.map((a, i) => ({ ...(a.data ?? noLane), oldest_ms: cameras[i]?.oldest_ms }));
-  if (asked.some((a) => a.isPending)) return <span className="bone" style={{ height, display: "block" }} />;
+  if (asked.isPending) return <span className="bone" style={{ height, display: "block" }} />;
   return (
     <Strip
       lanes={lanes}

@@ -37,7 +37,13 @@ function Known({ fleet, site }: { fleet: Fleet; site: Site }) {
   const hours = stripHours(site.cameras, now);
   const first = site.agents.find((a) => a.revoked_ms == null);
   const answer =
-    site.cameras.length === 0 ? t.noCameras : good === due.length ? t.allRecording(good) : t.some(good, due.length);
+    site.cameras.length === 0
+      ? t.noCameras
+      : due.length === 0
+        ? text.fleet.quiet(site.cameras.length)
+        : good === due.length
+          ? t.allRecording(good)
+          : t.some(good, due.length);
   return (
     <>
       <Crumbs list={[[t.crumb, "/"]]} />

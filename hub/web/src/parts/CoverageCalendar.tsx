@@ -1,10 +1,10 @@
 // Cameras by days: how much of each day is recorded, as shape, colour and words; one press goes to the day.
 import { type KeyboardEvent, useMemo, useRef, useState } from "react";
-import { type DayLook, dayAccount, known } from "../answer/coverage";
+import { type DayLook, dayAccount, firstKnown, known } from "../answer/coverage";
 import { dayWords } from "../answer/dayWords";
 import type { CoverageDay } from "../api/types";
 import { useLanguage } from "../text";
-import { shortDate } from "../time/format";
+import { date, shortDate } from "../time/format";
 import { reading } from "../time/zone";
 import "./coverage.css";
 
@@ -33,7 +33,7 @@ export function CoverageCalendar({ rows, zone, chosen, onDay, sum }: Props) {
   const columns = rows[0]?.days ?? [];
   const looks = useMemo(() => {
     const found = new Set<DayLook>();
-    for (const row of rows) for (const day of row.days) found.add(dayAccount(day).look);
+    for (const row of rows) for (const day of known(row.days)) found.add(dayAccount(day).look);
     return (["whole", "some", "little", "nothing", "damaged", "idle", "unknown"] as const).filter((l) => found.has(l));
   }, [rows]);
   const unsigned = rows.some((row) => known(row.days).some((d) => d.state === "running"));
@@ -67,8 +67,9 @@ export function CoverageCalendar({ rows, zone, chosen, onDay, sum }: Props) {
   };
 
   const pointed = at ? rows[at.row]?.days[at.column] : undefined;
+  const early = at && pointed ? at.column < firstKnown(rows[at.row]?.days ?? []) : false;
   const said = pointed
-    ? `${rows.length > 1 ? `${rows[at?.row ?? 0]?.name}, ` : ""}${dayWords(pointed, zone, text, language)}`
+    ? `${rows.length > 1 ? `${rows[at?.row ?? 0]?.name}, ` : ""}${early ? `${date(pointed.start_ms, zone, language)}: ${t.before}` : dayWords(pointed, zone, text, language)}`
     : null;
   return (
     <div className="coverage" data-testid="coverage">
@@ -86,14 +87,19 @@ export function CoverageCalendar({ rows, zone, chosen, onDay, sum }: Props) {
             {rows.length > 1 && <span className="coverage-name ellipsis s">{row.name}</span>}
             {row.days.map((day, c) => {
               const a = dayAccount(day);
+              const before = c < firstKnown(row.days);
               const on = chosen?.id === row.id && chosen.day === day.day;
               return (
                 <span key={day.day} className="coverage-cell">
                   <button
                     type="button"
-                    className={`day-cell ${a.look}${on ? " on" : ""}${a.signed ? "" : " unsigned"}`}
+                    className={`day-cell ${before ? "before" : a.look}${on ? " on" : ""}${a.signed ? "" : " unsigned"}`}
                     style={{ "--share": Math.max(0.18, Math.min(0.9, a.share)) } as React.CSSProperties}
-                    aria-label={dayWords(day, zone, text, language)}
+                    aria-label={
+                      before
+                        ? `${date(day.start_ms, zone, language)}: ${t.before}`
+                        : dayWords(day, zone, text, language)
+                    }
                     aria-pressed={on}
                     tabIndex={stop.row === r && stop.column === c ? 0 : -1}
                     data-cell={`${r}/${c}`}

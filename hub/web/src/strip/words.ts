@@ -60,7 +60,7 @@ export function say(
     }
   }
   const hold = lanes.flatMap((l) => l.holds).find((h) => h.start_ms <= at && at <= h.end_ms);
-  if (hold) lines.push(text.strip.held(hold.reason));
+  if (hold) lines.push(hold.reason ? text.strip.held(hold.reason) : text.camera.legend.held);
   for (const lane of lanes.slice(0, 4)) {
     const { events, marks } = besides(lane, at, slack);
     for (const e of events.slice(0, 2)) {

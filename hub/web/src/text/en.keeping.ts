@@ -23,6 +23,7 @@ export const keeping = {
     held: (length: string) => `${length} held`,
     cause: (name: string, count: number, length: string) => `${name} ${count === 1 ? length : `${count} ×, ${length}`}`,
     noExpected: "nothing was due",
+    before: "before the first day that is known",
     unknownDay: "nothing is known of this day",
     days: (n: number) => many(n, "day"),
     cameraDays: (n: number) => many(n, "camera day"),

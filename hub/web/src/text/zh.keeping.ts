@@ -23,6 +23,7 @@ export const keeping: typeof english = {
     held: (length) => `延长保存 ${length}`,
     cause: (name, count, length) => `${name} ${count === 1 ? length : `${count} 次，${length}`}`,
     noExpected: "当天无录像计划",
+    before: "早于已知的第一天",
     unknownDay: "当天情况不明",
     days: (n) => `${n} 天`,
     cameraDays: (n) => `${n} 个摄像机日`,
