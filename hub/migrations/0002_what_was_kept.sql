@@ -87,6 +87,7 @@ CREATE TABLE deletion_certificate (
     PRIMARY KEY (agent_id, number)
 );
 CREATE INDEX deletion_camera ON deletion_certificate (camera_id, issued_ms);
+CREATE INDEX deletion_agent ON deletion_certificate (agent_id, issued_ms);
 
 -- What is gone of each run, from the certificates; ranges that touch are one row. A chain head that comes late, or again,
 -- must not bring back what was removed.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use farwatch_shared::time::Clock;
+use farwatch_shared::time::{Clock, DAY_MS};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
@@ -34,6 +34,10 @@ use crate::vault::Vault;
 
 /// How often certificates are looked at and old rows pruned.
 const UPKEEP: Duration = Duration::from_secs(60);
+/// Rounds of upkeep between two looks at the large tables.
+const SELDOM: u32 = 60;
+/// Packed health is kept for so long.
+const HEALTH_DAYS: i64 = 90;
 
 /// What all parts share.
 struct House {
@@ -328,12 +332,15 @@ fn start_upkeep(
     let stop = stops.tasks.clone();
     tasks.spawn(async move {
         let mut tick = tokio::time::interval(UPKEEP);
+        let mut round = 0u32;
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 _ = tick.tick() => {}
             }
             let now = clock.wall();
+            let seldom = round.is_multiple_of(SELDOM);
+            round += 1;
             match keys.ensure_server(&config.hosts, now) {
                 Ok(false) => {}
                 Ok(true) => {
@@ -351,7 +358,12 @@ fn start_upkeep(
                 .write(move |c| {
                     Box::pin(async move {
                         store::changes::prune(c, now).await?;
-                        store::people::prune_sessions(c, now).await
+                        store::people::prune_sessions(c, now).await?;
+                        if seldom {
+                            store::checkpoints::prune(c, now).await?;
+                            store::health::prune(c, now.plus_ms(-HEALTH_DAYS * DAY_MS)).await?;
+                        }
+                        Ok::<_, store::StoreError>(())
                     })
                 })
                 .await;

@@ -55,6 +55,10 @@ pub enum Refusal {
     NoAudioPurpose,
     #[error("the schedule cannot be read: an unknown time zone, or a window that is none")]
     BadSchedule,
+    #[error(
+        "the document does not continue the chain before it, or a part of the chain is missing; treat the box as suspect"
+    )]
+    BrokenChain,
     #[error("the certificate does not give the right to this")]
     NotYours,
     #[error("the certificate is revoked; enrol this box again")]

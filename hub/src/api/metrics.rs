@@ -3,6 +3,8 @@
 //! Belongs here: the exposition text, what is counted at the moment of asking. Does not: sessions (there are none here, so
 //! nothing in it names a person, a camera or a site).
 
+mod kept;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
@@ -33,7 +35,9 @@ pub async fn serve(listener: TcpListener, office: Office, stop: CancellationToke
 async fn metrics(State(office): State<Office>) -> Result<impl IntoResponse, Fail> {
     let mut text = Exposition::default();
     of_fleet(&office, &mut text);
+    kept::now(&office, &mut text);
     of_rows(&office, &mut text).await?;
+    kept::last_day(&office, &mut text).await?;
     of_work(&office, &mut text);
     Ok(([(header::CONTENT_TYPE, OPENMETRICS)], text.end()))
 }
@@ -108,6 +112,11 @@ fn of_work(office: &Office, text: &mut Exposition) {
             "farwatch_ingest_quarantined",
             "Facts kept word for word because they could not be read.",
             &counters.quarantined,
+        ),
+        (
+            "farwatch_ingest_disbelieved",
+            "Signed documents that were not believed, or that left a hole in their chain.",
+            &counters.disbelieved,
         ),
         ("farwatch_ingest_unreadable", "Messages that could not be read.", &counters.unreadable),
         ("farwatch_ingest_refused", "Refusals at the MQTT door.", &counters.refused),

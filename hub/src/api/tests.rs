@@ -3,6 +3,7 @@
 mod access;
 mod doors;
 mod footage;
+mod kept;
 mod sessions;
 
 use std::net::SocketAddr;

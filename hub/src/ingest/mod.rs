@@ -6,9 +6,13 @@
 //! Health is live and may be lost; everything else is acknowledged only after its commit. What cannot be read is counted
 //! and acknowledged all the same: it must not come again for ever.
 
+mod documents;
 mod facts;
 mod health;
+mod keep;
 mod refusals;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,7 +34,7 @@ use crate::fleet::{self, Fleet, FleetChange};
 use crate::footage;
 use crate::store::{self, Db, StoreError};
 
-pub use facts::{Batch, Rejected, read_batch};
+pub use facts::{Batch, Disbelieved, Rejected, read_batch};
 pub use health::HealthBuffer;
 pub use refusals::{FACTS_PER_DAY, Refusals};
 
@@ -42,6 +46,8 @@ pub struct Counters {
     pub duplicates: AtomicU64,
     pub lost_facts: AtomicU64,
     pub quarantined: AtomicU64,
+    /// Signed documents that were not believed, or left a hole.
+    pub disbelieved: AtomicU64,
     pub unreadable: AtomicU64,
     pub refused: AtomicU64,
 }
@@ -251,6 +257,15 @@ impl Ingest {
         count(&self.counters.quarantined, stored.quarantined);
         if stored.lost > 0 {
             warn!(%agent, %class, lost = stored.lost, "facts are missing: numbers were skipped");
+        }
+        for Disbelieved { what, refusal, detail } in &stored.disbelieved {
+            warn!(%agent, what, %refusal, detail, "a signed document is not believed, or others before it are missing");
+            self.fleet.reject(agent);
+            self.refusals.count(agent, what, *refusal, detail, &self.clock);
+        }
+        count(&self.counters.disbelieved, stored.disbelieved.len() as u64);
+        if let Some(faults) = stored.faults {
+            self.fleet.update(agent, |a| a.faults = faults);
         }
         for camera in stored.cameras {
             self.fleet.tell(FleetChange::Camera(camera));

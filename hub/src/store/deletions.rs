@@ -196,6 +196,19 @@ pub async fn list(
         .collect()
 }
 
+/// Whether an agent has any certificate issued since.
+///
+/// # Errors
+/// When the database fails.
+pub async fn any_since(c: &mut Conn, agent: AgentId, since: WallMs) -> Result<bool> {
+    let found = sqlx::query("SELECT 1 AS n FROM deletion_certificate WHERE agent_id = $1 AND issued_ms >= $2 LIMIT 1")
+        .bind(agent.to_string())
+        .bind(since.0)
+        .fetch_optional(c)
+        .await?;
+    Ok(found.is_some())
+}
+
 /// The envelope of one certificate, as it came.
 ///
 /// # Errors

@@ -186,6 +186,19 @@ pub async fn insert(c: &mut Conn, f: &FactRow) -> Result<bool> {
     Ok(done.rows_affected() == 1)
 }
 
+/// How many facts of a kind happened since, over all agents.
+///
+/// # Errors
+/// When the database fails.
+pub async fn count_since(c: &mut Conn, kind: &str, since: WallMs) -> Result<u64> {
+    let row = sqlx::query("SELECT COUNT(*) AS n FROM fact WHERE kind = $1 AND at_ms >= $2")
+        .bind(kind)
+        .bind(since.0)
+        .fetch_one(c)
+        .await?;
+    unsigned(&row, "n")
+}
+
 /// Facts of a kind of one agent, newest first.
 ///
 /// # Errors

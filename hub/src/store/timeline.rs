@@ -1,12 +1,14 @@
 //! What was recorded and what was not. Belongs here: tables `gap`, `footage_span`. Does not: holds (`cameras`).
 
+use farwatch_shared::digest::Digest;
+use farwatch_shared::evidence::ChainHead;
 use farwatch_shared::id::{AgentId, CameraId, StreamName};
 use farwatch_shared::time::{Span, WallMs};
 use farwatch_shared::wire::latest::{ChainHeadFact, GapCause, GapFact};
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
-use super::{Conn, Result, json, sql_int, to_json, unsigned, word, word_of};
+use super::{Conn, Result, json, parsed, sql_int, to_json, unsigned, word, word_of};
 
 /// Keeps a gap, unless one of that origin is there. True when it is new.
 ///
@@ -57,6 +59,48 @@ pub async fn insert_span(c: &mut Conn, agent: AgentId, origin: &str, s: &ChainHe
     .execute(c)
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// The digest a stretch was reported with that ends with the same segment as a checkpoint's head.
+///
+/// # Errors
+/// When the database fails.
+pub async fn head_at(c: &mut Conn, head: &ChainHead) -> Result<Option<Digest>> {
+    let found = sqlx::query(
+        "SELECT head FROM footage_span WHERE camera_id = $1 AND stream = $2 AND end_ms = $3 AND run = $4 \
+         AND last_sequence = $5 LIMIT 1",
+    )
+    .bind(head.camera.to_string())
+    .bind(head.stream.as_str())
+    .bind(head.end_ms.0)
+    .bind(head.run.to_string())
+    .bind(i64::from(head.last_sequence))
+    .fetch_optional(c)
+    .await?;
+    found.as_ref().map(|r| parsed(r, "footage_span", "head")).transpose()
+}
+
+/// Gaps of one cause that ended since, over all cameras.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GapSum {
+    pub cause: GapCause,
+    pub count: u64,
+    pub ms: u64,
+}
+
+/// # Errors
+/// When the database fails.
+pub async fn gaps_since(c: &mut Conn, since: WallMs) -> Result<Vec<GapSum>> {
+    let rows = sqlx::query(
+        "SELECT cause, COUNT(*) AS n, CAST(SUM(end_ms - start_ms) AS BIGINT) AS ms FROM gap WHERE end_ms >= $1 \
+         GROUP BY cause ORDER BY cause",
+    )
+    .bind(since.0)
+    .fetch_all(c)
+    .await?;
+    rows.iter()
+        .map(|r| Ok(GapSum { cause: word(r, "gap", "cause")?, count: unsigned(r, "n")?, ms: unsigned(r, "ms")? }))
+        .collect()
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

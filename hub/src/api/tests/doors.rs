@@ -206,6 +206,10 @@ async fn metrics_count_and_name_nobody() {
     assert!(text.ends_with("# EOF\n"));
     assert!(text.contains("farwatch_agents{presence=\"unknown\"} 1\n"), "{text}");
     assert!(text.lines().any(|line| line.starts_with("farwatch_database_commits_total ")));
+    assert!(text.contains("farwatch_faults_open{fault=\"damage\"} 0\n"), "{text}");
+    assert!(text.contains("farwatch_gap_seconds_day{cause=\"power\"} 0\n"), "{text}");
+    assert!(text.contains("farwatch_retention_agents{outlook=\"unmeasured\"} 1\n"), "{text}");
+    assert!(text.contains("farwatch_coverage_recorded_seconds_day 0\n"), "{text}");
     for name in ["Ada", "Depot", "Gate", &agent.to_string(), &camera.to_string()] {
         assert!(!text.contains(name), "{name}");
     }
