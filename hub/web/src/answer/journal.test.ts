@@ -47,3 +47,25 @@ test("a deed and a detail nobody translated keep their own names", () => {
   expect(deed(other, zh)).toBe("moon.land");
   expect(details(other, fleet, people, zh, "zh")).toEqual([["crater", "Tycho"]]);
 });
+
+test("terms of recording are told in one line, a fault by its name (CAP-02)", () => {
+  const change = entry("camera.change", {
+    name: "Gate 4",
+    recording: "schedule",
+    terms: JSON.stringify({
+      schedule: { time_zone: "UTC", windows: [{ days: [1], start_minute: 0, end_minute: 1440 }] },
+    }),
+  });
+  expect(details(change, fleet, people, en, "en")).toEqual([
+    ["name", "Gate 4"],
+    ["recording", "by schedule, 24 h a week"],
+  ]);
+  const fault = entry("agent.fault", {
+    fact: JSON.stringify({ kind: "fault", fault: "disk_wear", open: true, detail: "91 %" }),
+  });
+  expect(details(fault, fleet, people, en, "en")).toEqual([
+    ["fault", "disk wears out"],
+    ["open", "yes"],
+    ["detail", "91 %"],
+  ]);
+});

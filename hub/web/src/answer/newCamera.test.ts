@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { hostOf, wrongDays, wrongUrl, wrongWithCamera } from "./newCamera";
+import { hostOf, wrongDays, wrongUrl, wrongWithCamera, wrongWithDoor } from "./newCamera";
 
 test("a secret in an address is found before it is sent anywhere", () => {
   expect(wrongUrl("rtsp://admin:pw@10.0.0.9/stream1")).toBe("secret");
@@ -29,4 +29,13 @@ test("a password has its user", () => {
   expect(wrongWithCamera(form)).toEqual({ user: "user" });
   expect(wrongWithCamera({ ...form, user: "a:b" })).toEqual({ user: "colon" });
   expect(wrongWithCamera({ ...form, user: "admin" })).toEqual({});
+});
+
+test("a camera that moved needs its password again, one that stayed does not", () => {
+  const form = { url: "rtsp://10.0.0.9/a", sub_url: "", user: "", password: "" };
+  expect(wrongWithDoor(form, "rtsp://10.0.0.9:554/b", true)).toEqual({});
+  expect(wrongWithDoor(form, "rtsp://10.0.0.8/a", true)).toEqual({ password: "moved" });
+  expect(wrongWithDoor(form, "rtsp://10.0.0.8/a", false)).toEqual({});
+  expect(wrongWithDoor({ ...form, password: "x" }, form.url, true)).toEqual({ user: "user" });
+  expect(wrongWithDoor({ ...form, url: "rtsp://a:b@10.0.0.9/a" }, form.url, false)).toEqual({ url: "secret" });
 });

@@ -59,3 +59,28 @@ export function wrongWithCamera(form: CameraForm): Partial<Record<Field, WrongWo
   else if (form.user.includes(":")) wrong.user = "colon";
   return wrong;
 }
+
+/** Where a known camera is and how it is entered. An empty password stays as it is. */
+export interface DoorForm {
+  url: string;
+  sub_url: string;
+  user: string;
+  password: string;
+}
+
+/** What is wrong with a changed door: a password is bound to its host, so another host needs it again. */
+export function wrongWithDoor(
+  form: DoorForm,
+  old_url: string,
+  has_credential: boolean,
+): Partial<Record<"url" | "sub_url" | "user" | "password", WrongWord | "moved">> {
+  const wrong: Partial<Record<"url" | "sub_url" | "user" | "password", WrongWord | "moved">> = {};
+  const url = wrongUrl(form.url);
+  if (url) wrong.url = url;
+  const sub = form.sub_url.trim() ? wrongUrl(form.sub_url) : null;
+  if (sub) wrong.sub_url = sub;
+  if (form.password && !form.user.trim()) wrong.user = "user";
+  else if (form.user.includes(":")) wrong.user = "colon";
+  else if (has_credential && !form.password && hostOf(form.url) !== hostOf(old_url)) wrong.password = "moved";
+  return wrong;
+}

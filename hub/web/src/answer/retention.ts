@@ -64,5 +64,6 @@ export function verdictWords(v: RetentionVerdict, floor_days: number, text: Text
   }
   if (v.capacity_bytes == null) return t.unknownDisk;
   if (v.hours_possible == null) return t.unknownRate;
+  if (floor_days === 0) return t.fitsNoFloor(daysOf(v.hours_possible, language));
   return t.fits(daysOf(v.hours_possible, language), length(floor_days * 86_400_000, language));
 }

@@ -66,6 +66,8 @@ export interface Wish {
   agent: string;
   camera: string | null;
   floor_days: number;
+  /** When nobody has measured it. */
+  bits_per_s: number | null;
 }
 
 /** What a floor would come to; asks only while there is something to ask. */
@@ -73,8 +75,8 @@ export function useRetentionCheck(wish: Wish | null) {
   return useQuery({
     queryKey: keys.check(wish),
     queryFn: () => {
-      const { agent, camera, floor_days } = wish ?? { agent: "", camera: null, floor_days: 0 };
-      return take(http.POST("/api/v1/cameras/retention-check", { body: { agent, cameras: [{ camera, floor_days }] } }));
+      const { agent, ...camera } = wish ?? { agent: "", camera: null, floor_days: 0, bits_per_s: null };
+      return take(http.POST("/api/v1/cameras/retention-check", { body: { agent, cameras: [camera] } }));
     },
     enabled: wish !== null,
     placeholderData: keepPreviousData,

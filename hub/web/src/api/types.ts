@@ -20,6 +20,7 @@ export type Trigger = Schemas["TriggerChoice"];
 export type RecordingMode = Schemas["RecordingMode"];
 export type RecordingTerms = Schemas["RecordingTerms"];
 export type WeekWindow = Schemas["WeekWindow"];
+export type StreamAim = Schemas["StreamAim"];
 export type ShortChoice = Schemas["ShortChoice"];
 export type CoverageDay = Schemas["CoverageDay"];
 export type CertificateOfDeletion = Schemas["CertificateOfDeletion"];

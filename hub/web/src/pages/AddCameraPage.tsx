@@ -2,9 +2,10 @@
 import { Button, PasswordInput, Radio, Textarea, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { useLocation } from "wouter";
-import { type CameraForm, type Field, hostOf, wrongWithCamera } from "../answer/newCamera";
+import { type CameraForm, type Field, wrongWithCamera } from "../answer/newCamera";
 import { recordingTerms, usualRecording, wrongWithRecording } from "../answer/recording";
 import { newRule, usualRule, wrongWithRule } from "../answer/rule";
+import { aimOf, noTarget, wrongWithTarget } from "../answer/target";
 import { useNewCamera } from "../api/changes";
 import { Problem } from "../api/client";
 import { useAgent } from "../api/reads";
@@ -12,6 +13,7 @@ import type { AddCamera, AgentDetail } from "../api/types";
 import { Crumbs } from "../parts/Crumbs";
 import { RecordingFields } from "../parts/RecordingFields";
 import { RuleFields } from "../parts/RuleFields";
+import { TargetFields } from "../parts/TargetFields";
 import { Failure, FormProblem, Loading } from "../parts/Trouble";
 import { useText } from "../text";
 import { present } from "../time/shown";
@@ -37,6 +39,7 @@ function Known({ agent }: { agent: AgentDetail }) {
   const [source, setSource] = useState<"auto" | "rtsp" | "gst">("auto");
   const [recording, setRecording] = useState(usualRecording);
   const [rule, setRule] = useState(usualRule);
+  const [target, setTarget] = useState(noTarget);
   const [sound, setSound] = useState(false);
   const [purpose, setPurpose] = useState("");
   const [ca, setCa] = useState("");
@@ -47,6 +50,7 @@ function Known({ agent }: { agent: AgentDetail }) {
   const wrong = wrongWithCamera(form);
   const wrongRecording = wrongWithRecording(recording);
   const wrongRule = wrongWithRule(rule);
+  const wrongTarget = wrongWithTarget(target);
   const noPurpose = sound && !purpose.trim();
   const set = (field: keyof CameraForm) => (event: { currentTarget: { value: string } }) => {
     const value = event.currentTarget.value;
@@ -62,7 +66,13 @@ function Known({ agent }: { agent: AgentDetail }) {
   const submit = async () => {
     setTried(true);
     setUnsealed(null);
-    if (Object.keys(wrong).length > 0 || wrongRecording || Object.keys(wrongRule).length > 0 || noPurpose) return;
+    if (
+      Object.keys(wrong).length > 0 ||
+      wrongRecording ||
+      Object.keys({ ...wrongRule, ...wrongTarget }).length > 0 ||
+      noPurpose
+    )
+      return;
     const body: AddCamera = {
       name: form.name.trim(),
       url: form.url.trim(),
@@ -71,6 +81,7 @@ function Known({ agent }: { agent: AgentDetail }) {
       recording: recordingTerms(recording),
       audio_purpose: sound ? purpose.trim() : null,
       ...newRule(rule),
+      targets: { main: aimOf(target) },
       ca_pem: ca.trim() || null,
     };
     if (secret) {
@@ -80,13 +91,12 @@ function Known({ agent }: { agent: AgentDetail }) {
       }
       setSealing(true);
       try {
-        const { credentialBinding, seal, uuid7 } = await import("../seal/seal");
-        const camera = uuid7(present());
-        const binding = credentialBinding(camera, hostOf(form.url) ?? "");
-        const words = `${form.user.trim()}:${form.password}`;
-        body.id = camera;
-        body.sealed_credential = await seal(agent.sealing_key, words, binding);
-        if (agent.recovery_key) body.sealed_recovery = await seal(agent.recovery_key, words, binding);
+        const [{ uuid7 }, { sealCredential }] = await Promise.all([
+          import("../seal/seal"),
+          import("../seal/credential"),
+        ]);
+        body.id = uuid7(present());
+        Object.assign(body, await sealCredential(agent, body.id, form.url, form.user, form.password));
       } catch {
         setUnsealed(t.error.seal);
         return;
@@ -178,7 +188,15 @@ function Known({ agent }: { agent: AgentDetail }) {
         <section>
           <h2>{text.keeping.rule.title}</h2>
           <RuleFields form={rule} onForm={setRule} wrong={wrongRule} />
-          <PolicyEffect agent={id} camera={null} form={rule} oldest_ms={null} now={present()} error={add.error} />
+          <PolicyEffect
+            agent={id}
+            camera={null}
+            form={rule}
+            bits_per_s={Object.keys(wrongTarget).length > 0 ? null : (aimOf(target)?.bits_per_s ?? null)}
+            oldest_ms={null}
+            now={present()}
+            error={add.error}
+          />
         </section>
         <button
           type="button"
@@ -200,6 +218,8 @@ function Known({ agent }: { agent: AgentDetail }) {
               spellCheck={false}
               data-testid="camera-sub-url"
             />
+            <b>{text.keeping.target.title}</b>
+            <TargetFields form={target} onForm={setTarget} wrong={wrongTarget} now={null} />
             <Radio.Group label={t.source} value={source} onChange={(value) => setSource(value as typeof source)}>
               <div className="radios">
                 {(["auto", "rtsp", "gst"] as const).map((way) => (

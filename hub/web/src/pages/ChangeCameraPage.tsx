@@ -2,15 +2,20 @@
 import { Button, Checkbox, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { useLocation } from "wouter";
+import { mainStream } from "../answer/camera";
+import { wrongWithDoor } from "../answer/newCamera";
 import { recordingForm, recordingTerms, wrongWithRecording } from "../answer/recording";
 import { changedRule, ruleForm, wrongWithRule } from "../answer/rule";
+import { aimOf, measured, targetForm, wrongWithTarget } from "../answer/target";
 import { useChangeCamera } from "../api/changes";
 import { Problem } from "../api/client";
-import { useCamera } from "../api/reads";
-import type { CameraDetail } from "../api/types";
+import { useAgent, useCamera } from "../api/reads";
+import type { CameraDetail, ChangeCamera } from "../api/types";
 import { Crumbs } from "../parts/Crumbs";
+import { DoorFields } from "../parts/DoorFields";
 import { RecordingFields } from "../parts/RecordingFields";
 import { RuleFields } from "../parts/RuleFields";
+import { TargetFields } from "../parts/TargetFields";
 import { Failure, FormProblem, Loading } from "../parts/Trouble";
 import { useText } from "../text";
 import { useNow } from "../time/shown";
@@ -35,12 +40,41 @@ function Known({ camera }: { camera: CameraDetail }) {
   const [rule, setRule] = useState(() => ruleForm(camera));
   const [sound, setSound] = useState(camera.audio_purpose != null);
   const [purpose, setPurpose] = useState(camera.audio_purpose ?? "");
+  const [target, setTarget] = useState(() => targetForm(camera.targets.main));
+  const [door, setDoor] = useState({ url: camera.url, sub_url: camera.sub_url ?? "", user: "", password: "" });
+  const [unsealed, setUnsealed] = useState<string | null>(null);
   const [tried, setTried] = useState(false);
+  const box = useAgent(summary.agent);
+  const wrongTarget = wrongWithTarget(target);
+  const wrongDoor = wrongWithDoor(door, camera.url, camera.has_credential);
   const wrongRecording = wrongWithRecording(recording);
   const wrongRule = wrongWithRule(rule);
   const noPurpose = sound && !purpose.trim();
   const back = `/cameras/${summary.id}`;
   const refused = change.error instanceof Problem && change.error.missing_bytes !== null;
+  const submit = async () => {
+    setUnsealed(null);
+    const body: ChangeCamera = {
+      name: name.trim(),
+      recording: recordingTerms(recording),
+      audio_purpose: sound ? purpose.trim() : "",
+      targets: { main: aimOf(target), sub: camera.targets.sub ?? null },
+      ...changedRule(rule),
+    };
+    if (door.url.trim() !== camera.url) body.url = door.url.trim();
+    if (door.sub_url.trim() !== (camera.sub_url ?? "")) body.sub_url = door.sub_url.trim();
+    if (door.password) {
+      try {
+        if (!box.data) throw new Error("no box");
+        const { sealCredential } = await import("../seal/credential");
+        Object.assign(body, await sealCredential(box.data, summary.id, door.url, door.user, door.password));
+      } catch {
+        setUnsealed(text.addCamera.error.seal);
+        return;
+      }
+    }
+    change.mutate(body, { onSuccess: () => go(back) });
+  };
   return (
     <>
       <Crumbs
@@ -60,16 +94,9 @@ function Known({ camera }: { camera: CameraDetail }) {
         onSubmit={(event) => {
           event.preventDefault();
           setTried(true);
-          if (!name.trim() || wrongRecording || Object.keys(wrongRule).length > 0 || noPurpose) return;
-          change.mutate(
-            {
-              name: name.trim(),
-              recording: recordingTerms(recording),
-              audio_purpose: sound ? purpose.trim() : "",
-              ...changedRule(rule),
-            },
-            { onSuccess: () => go(back) },
-          );
+          const wrong = { ...wrongRule, ...wrongTarget, ...wrongDoor };
+          if (!name.trim() || wrongRecording || Object.keys(wrong).length > 0 || noPurpose) return;
+          void submit();
         }}
       >
         <section>
@@ -111,6 +138,19 @@ function Known({ camera }: { camera: CameraDetail }) {
             error={change.error}
           />
         </section>
+        <section>
+          <h2>{t.target.title}</h2>
+          <TargetFields form={target} onForm={setTarget} wrong={wrongTarget} now={measured(mainStream(camera))} />
+        </section>
+        <section>
+          <h2>{t.door.title}</h2>
+          <DoorFields form={door} onForm={setDoor} wrong={tried ? wrongDoor : {}} />
+        </section>
+        {unsealed && (
+          <div className="form-problem" role="alert">
+            {unsealed}
+          </div>
+        )}
         {!refused && <FormProblem error={change.error} />}
         <div className="row">
           <Button type="submit" loading={change.isPending} data-testid="change-submit">

@@ -83,7 +83,9 @@ export default function JournalPage() {
                     {date(entry.at_ms, "UTC", language)} {clock(entry.at_ms, "UTC")}
                   </td>
                   <td>{entry.actor_name ?? text.journal.actors[entry.actor] ?? entry.actor}</td>
-                  <td title={entry.action}>{deed(entry, text)}</td>
+                  <td title={entry.action} className="nowrap">
+                    {deed(entry, text)}
+                  </td>
                   <td>
                     <ObjectName entry={entry} fleet={fleet.data} />
                   </td>

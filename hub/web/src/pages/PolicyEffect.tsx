@@ -14,21 +14,26 @@ interface Props {
   /** Null for a camera that is not there yet. */
   camera: string | null;
   form: RuleForm;
+  /** Of a camera nobody has measured yet. */
+  bits_per_s?: number | null;
   oldest_ms: number | null;
   now: number;
   error: unknown;
 }
 
-export function PolicyEffect({ agent, camera, form, oldest_ms, now, error }: Props) {
+export function PolicyEffect({ agent, camera, form, bits_per_s = null, oldest_ms, now, error }: Props) {
   const { text, language } = useLanguage();
   const t = text.keeping.check;
   const floor_days = wrongWithRule(form).floor ? null : Number(form.floor);
-  const wish = useSettled(floor_days === null ? null : { agent, camera, floor_days });
+  const wish = useSettled(floor_days === null ? null : { agent, camera, floor_days, bits_per_s });
   const check = useRetentionCheck(wish);
   const gone = deletes(form, oldest_ms, now);
   const refused = error instanceof Problem && error.missing_bytes !== null ? error.missing_bytes : null;
   // An answer to an older question is no answer.
-  const verdict = wish?.floor_days === floor_days && !check.isPlaceholderData ? check.data : undefined;
+  const verdict =
+    wish?.floor_days === floor_days && wish.bits_per_s === bits_per_s && !check.isPlaceholderData
+      ? check.data
+      : undefined;
   return (
     <div className="effect" data-testid="policy-effect" data-fits={verdict?.fits}>
       <span className="s mute">{t.title}</span>

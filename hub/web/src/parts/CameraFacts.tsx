@@ -3,6 +3,7 @@ import { Link } from "wouter";
 import { type Answer, mainStream } from "../answer/camera";
 import { recordingWords } from "../answer/recordingWords";
 import { forecast } from "../answer/retention";
+import { aimWords } from "../answer/target";
 import type { AgentSummary, CameraDetail, RetentionView } from "../api/types";
 import { useLanguage } from "../text";
 import { length, stamp } from "../time/format";
@@ -58,7 +59,11 @@ export function CameraFacts({ camera, agent, retention, answer, now, zone }: Pro
         ],
         [
           t.floor,
-          back !== null && back >= c.floor_days * day ? t.floorKept(c.floor_days) : t.floorFilling(c.floor_days),
+          c.floor_days === 0
+            ? text.common.none
+            : back !== null && back >= c.floor_days * day
+              ? t.floorKept(c.floor_days)
+              : t.floorFilling(c.floor_days),
         ],
         [t.ceiling, c.ceiling_days == null ? text.common.none : t.days(c.ceiling_days)],
         camera.event_days != null && [text.keeping.rule.events, t.days(camera.event_days)],
@@ -72,6 +77,7 @@ export function CameraFacts({ camera, agent, retention, answer, now, zone }: Pro
         c.bitrate_bps ? [t.forecast, t.forecastValue(bytes((c.bitrate_bps / 8) * 86_400))] : null,
         main && main.footage > 0 && [t.footage, bytes(main.footage)],
         picture.length > 0 && [t.picture, picture.join(", ")],
+        camera.targets.main && [text.keeping.target.name, aimWords(camera.targets.main, t.fps)],
         main?.codec ? [t.codec, codecName(main.codec)] : null,
         [t.sub, camera.sub_url ? t.subYes : text.common.none],
         [t.sound, camera.audio_purpose ? text.keeping.sound.said(camera.audio_purpose) : t.notRecorded],

@@ -20,9 +20,9 @@ export function account(lane: Lane, from: number, to: number, now: number): Acco
   const gaps = holes.filter((g) => g.cause !== "schedule");
   const kept = covered([...lane.spans, ...open], from, end);
   const missing = covered(gaps, from, end);
-  const both = covered([...lane.spans, ...open, ...holes], from, end);
+  const both = covered([...lane.spans, ...open, ...holes, ...(lane.deleted ?? [])], from, end);
   const before = lane.oldest_ms != null ? Math.max(0, Math.min(end, lane.oldest_ms) - from) : 0;
-  const early = before > 0 ? covered([...lane.spans, ...holes], from, from + before) : 0;
+  const early = before > 0 ? covered([...lane.spans, ...holes, ...(lane.deleted ?? [])], from, from + before) : 0;
   const unknown = Math.max(0, end - from - both - (before - early));
   const not_due = covered(
     holes.filter((g) => g.cause === "schedule"),

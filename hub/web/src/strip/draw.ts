@@ -88,9 +88,10 @@ export function draw(
     (x) => at(r.kept, x) > 0 && !absent(x),
     (a, b) => {
       // A few minutes in a month are still there to be seen.
-      const thin = b - a < 3;
+      const thin = b - a < 6;
+      const wide = Math.max(3, b - a);
       if (thin) g.fillStyle = colours.kept;
-      g.fillRect(thin ? Math.max(0, Math.min(a, w - 3)) : a, 0, thin ? 3 : b - a, height);
+      g.fillRect(Math.max(0, Math.min(a, w - wide)), 0, wide, height);
       if (thin && !solid) g.fillStyle = colours.kept2;
     },
   );

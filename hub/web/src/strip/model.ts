@@ -54,6 +54,8 @@ export interface Lane {
   events?: readonly StripEvent[];
   damage?: readonly StripDamage[];
   clock_marks?: readonly ClockMark[];
+  /** Removed by retention, as certified. */
+  deleted?: readonly StripDamage[];
   /** Footage on the box that is not listed yet, the file still open: from, and until when that is known. */
   open_from_ms?: number | null;
   open_until_ms?: number | null;
@@ -67,6 +69,7 @@ export type Point =
   | { is: "kept"; start: number; end: number; unsure: boolean; bits: number | null }
   | { is: "damaged"; start: number; end: number }
   | { is: "open"; start: number }
+  | { is: "deleted"; start: number; end: number }
   | { is: "gap"; start: number; end: number; cause: GapCause; detail: string | null }
   | { is: "future" }
   | { is: "before"; oldest: number }
@@ -104,6 +107,8 @@ export function pointAt(lane: Lane, at: number, now: number, slack = 0): Point {
   if (at > now) return { is: "future" };
   if (lane.open_from_ms != null && at >= lane.open_from_ms - touching && at < openEnd(lane, now))
     return { is: "open", start: lane.open_from_ms };
+  const gone = (lane.deleted ?? []).find((d) => d.start_ms <= at && at < d.end_ms);
+  if (gone) return { is: "deleted", start: gone.start_ms, end: gone.end_ms };
   if (lane.oldest_ms != null && at < lane.oldest_ms) return { is: "before", oldest: lane.oldest_ms };
   return { is: "unknown", ...holeAround(lane, at, now) };
 }

@@ -75,6 +75,11 @@ export function raster(
       if (b > w) [a, b] = [Math.min(a, w - 2), w];
       for (let x = Math.max(0, a); x < b; x++) out.gap[x] = (out.gap[x] ?? 0) + 1;
     }
+    // Removed by rule and certified: nothing is expected there any more.
+    for (const gone of lanes.length === 1 ? (lane.deleted ?? []) : []) {
+      const [a, b] = [Math.max(0, Math.floor(px(gone.start_ms))), Math.min(w, Math.ceil(px(gone.end_ms)))];
+      for (let x = a; x < b; x++) if (!out.kept[x] && !out.gap[x]) out.future[x] = 1;
+    }
     for (const hold of lane.holds) {
       const [a, b] = [Math.max(0, Math.floor(px(hold.start_ms))), Math.min(w, Math.ceil(px(hold.end_ms)))];
       for (let x = a; x < b; x++) out.held[x] = 1;

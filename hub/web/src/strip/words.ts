@@ -49,6 +49,9 @@ export function say(
     lines.push(`${when(worst.start, worst.end)} · ${length(worst.end - worst.start, language)}`);
   } else if (worst.is === "open") {
     lines.push(text.strip.recordingNow + among);
+  } else if (worst.is === "deleted") {
+    lines.push(text.strip.deleted);
+    lines.push(`${when(worst.start, worst.end)} · ${length(worst.end - worst.start, language)}`);
   } else if (worst.is === "before") {
     lines.push(text.strip.before);
   } else if (worst.is === "future") {

@@ -210,6 +210,7 @@ export const footage = {
     keptUnsure: "kept, clock unsure",
     gap: (cause: string) => `gap: ${cause}`,
     held: (reason: string) => `held: ${reason}`,
+    deleted: "deleted by retention, with a certificate",
     notDue: "not due: outside the schedule, or no event",
     damaged: "damaged: the stored footage does not match its digest",
     event: (what: string, length: string) => `event: ${what}, ${length}`,

@@ -77,6 +77,8 @@ export const keeping = {
     checking: "reckoning…",
     fits: (possible: string, floor: string) =>
       `Can be kept: at these bitrates the disk holds ${possible} of all its cameras; ${floor} are asked here.`,
+    fitsNoFloor: (possible: string) =>
+      `No floor is asked: at these bitrates the disk holds ${possible} of all its cameras.`,
     short: (size: string) => `Cannot be kept: the disk is ${size} short.`,
     shortHolds: (size: string, possible: string) =>
       `Cannot be kept: the disk is ${size} short. At these bitrates it holds ${possible} of all its cameras.`,
@@ -170,6 +172,22 @@ export const keeping = {
     },
     events: "Events",
     quotaName: "Quota",
+  },
+  target: {
+    title: "What the picture should be",
+    hint: "measured figures far from it open a fault within two minutes; empty is not watched",
+    width: "Width (pixels)",
+    height: "Height (pixels)",
+    fps: "Frames a second",
+    mbit: "Mbit/s",
+    bad: "A number above 0.",
+    measured: (now: string) => `Take what is measured now: ${now}`,
+    name: "Target",
+  },
+  door: {
+    title: "Address and password",
+    hint: "sealed in this browser for the box; leave both empty to keep the password as it is",
+    moved: "The password is bound to the old host: enter it again.",
   },
   change: {
     title: (camera: string) => `Change ${camera}`,

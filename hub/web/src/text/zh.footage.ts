@@ -195,6 +195,7 @@ export const footage: typeof english = {
     keptUnsure: "已保存，时钟不确定",
     gap: (cause) => `录像缺口：${cause}`,
     held: (reason) => `延长保存：${reason}`,
+    deleted: "按保存期限删除，附证明",
     notDue: "不在计划内：计划时间之外，或没有事件",
     damaged: "已损坏：保存的录像与其摘要不符",
     event: (what, length) => `事件：${what}，${length}`,
