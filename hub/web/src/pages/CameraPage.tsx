@@ -348,6 +348,31 @@ function Known({ camera: detail }: { camera: CameraDetail }) {
               }
             />
           </div>
+          <div className="day-pair">
+            <section>
+              <h2>{text.keeping.coverage.dayTitle}</h2>
+              <DayTold
+                camera={camera.id}
+                day={coverage.data?.days.find((d) => d.day === siteDay)}
+                today={day === today}
+              />
+            </section>
+            <section>
+              <h2>{t.today}</h2>
+              <DayEvents
+                lane={lane}
+                pulls={(pulls.data?.pulls ?? []).filter((p) => p.start_ms < dayEnd && p.end_ms > day)}
+                from={day}
+                to={dayEnd}
+                zone={zone}
+                onMoment={(start, end) => {
+                  setCursor(start);
+                  setRange({ start: Math.max(day, start - 5_000), end: Math.min(end + 5_000, now, start + 3_600_000) });
+                }}
+                onPull={(pull: Pull) => setWatch({ pull: pull.id, reason: pull.reason })}
+              />
+            </section>
+          </div>
           {gone.data && gone.data.certificates.length > 0 && (
             <>
               <h2>{text.keeping.certificates.title}</h2>
@@ -381,29 +406,6 @@ function Known({ camera: detail }: { camera: CameraDetail }) {
               {t.change}
             </Button>
           </div>
-          <section className="told">
-            <h2>{text.keeping.coverage.dayTitle}</h2>
-            <DayTold
-              camera={camera.id}
-              day={coverage.data?.days.find((d) => d.day === siteDay)}
-              today={day === today}
-            />
-          </section>
-          <section className="told">
-            <h2>{t.today}</h2>
-            <DayEvents
-              lane={lane}
-              pulls={(pulls.data?.pulls ?? []).filter((p) => p.start_ms < dayEnd && p.end_ms > day)}
-              from={day}
-              to={dayEnd}
-              zone={zone}
-              onMoment={(start, end) => {
-                setCursor(start);
-                setRange({ start: Math.max(day, start - 5_000), end: Math.min(end + 5_000, now, start + 3_600_000) });
-              }}
-              onPull={(pull: Pull) => setWatch({ pull: pull.id, reason: pull.reason })}
-            />
-          </section>
         </aside>
       </div>
       {holding && range && (

@@ -31,11 +31,31 @@ export function CoverageCalendar({ rows, zone, chosen, onDay, sum }: Props) {
   const grid = useRef<HTMLDivElement>(null);
   const [at, setAt] = useState<{ row: number; column: number } | null>(null);
   const columns = rows[0]?.days ?? [];
+  // Said once per answer of the hub: the present moves every second, the days do not.
+  const cells = useMemo(
+    () =>
+      rows.map((row) => {
+        const first = firstKnown(row.days);
+        return row.days.map((day, c) => {
+          const a = dayAccount(day);
+          const { day: number } = reading(day.start_ms, zone);
+          return {
+            day,
+            look: c < first ? ("before" as const) : a.look,
+            signed: a.signed,
+            share: Math.max(0.18, Math.min(0.9, a.share)),
+            words:
+              c < first ? `${date(day.start_ms, zone, language)}: ${t.before}` : dayWords(day, zone, text, language),
+            number: c === 0 || number === 1 ? shortDate(day.start_ms, zone, language) : number,
+          };
+        });
+      }),
+    [rows, zone, text, language, t.before],
+  );
   const looks = useMemo(() => {
-    const found = new Set<DayLook>();
-    for (const row of rows) for (const day of known(row.days)) found.add(dayAccount(day).look);
+    const found = new Set<DayLook | "before">(cells.flatMap((row) => row.map((cell) => cell.look)));
     return (["whole", "some", "little", "nothing", "damaged", "idle", "unknown"] as const).filter((l) => found.has(l));
-  }, [rows]);
+  }, [cells]);
   const unsigned = rows.some((row) => known(row.days).some((d) => d.state === "running"));
 
   // One stop for Tab; arrows walk inside.
@@ -66,11 +86,8 @@ export function CoverageCalendar({ rows, zone, chosen, onDay, sum }: Props) {
     grid.current?.querySelector<HTMLElement>(`[data-cell="${row}/${column}"]`)?.focus();
   };
 
-  const pointed = at ? rows[at.row]?.days[at.column] : undefined;
-  const early = at && pointed ? at.column < firstKnown(rows[at.row]?.days ?? []) : false;
-  const said = pointed
-    ? `${rows.length > 1 ? `${rows[at?.row ?? 0]?.name}, ` : ""}${early ? `${date(pointed.start_ms, zone, language)}: ${t.before}` : dayWords(pointed, zone, text, language)}`
-    : null;
+  const pointed = at ? cells[at.row]?.[at.column] : undefined;
+  const said = pointed ? `${rows.length > 1 ? `${rows[at?.row ?? 0]?.name}, ` : ""}${pointed.words}` : null;
   return (
     <div className="coverage" data-testid="coverage">
       <div
@@ -85,34 +102,26 @@ export function CoverageCalendar({ rows, zone, chosen, onDay, sum }: Props) {
         {rows.map((row, r) => (
           <div key={row.id} className="coverage-row" role="group" aria-label={t.row(row.name)}>
             {rows.length > 1 && <span className="coverage-name ellipsis s">{row.name}</span>}
-            {row.days.map((day, c) => {
-              const a = dayAccount(day);
-              const before = c < firstKnown(row.days);
+            {cells[r]?.map(({ day, look, signed, share, words, number }, c) => {
               const on = chosen?.id === row.id && chosen.day === day.day;
               return (
                 <span key={day.day} className="coverage-cell">
                   <button
                     type="button"
-                    className={`day-cell ${before ? "before" : a.look}${on ? " on" : ""}${a.signed ? "" : " unsigned"}`}
-                    style={{ "--share": Math.max(0.18, Math.min(0.9, a.share)) } as React.CSSProperties}
-                    aria-label={
-                      before
-                        ? `${date(day.start_ms, zone, language)}: ${t.before}`
-                        : dayWords(day, zone, text, language)
-                    }
+                    className={`day-cell ${look}${on ? " on" : ""}${signed ? "" : " unsigned"}`}
+                    style={{ "--share": share } as React.CSSProperties}
+                    aria-label={words}
                     aria-pressed={on}
                     tabIndex={stop.row === r && stop.column === c ? 0 : -1}
                     data-cell={`${r}/${c}`}
-                    data-look={a.look}
+                    data-look={look}
                     onClick={() => onDay(row.id, day)}
                     onFocus={() => setAt({ row: r, column: c })}
                     onBlur={() => setAt(null)}
                     onPointerEnter={() => setAt({ row: r, column: c })}
                   />
                   <span className="day-number" aria-hidden="true">
-                    {c === 0 || reading(day.start_ms, zone).day === 1
-                      ? shortDate(day.start_ms, zone, language)
-                      : reading(day.start_ms, zone).day}
+                    {number}
                   </span>
                 </span>
               );

@@ -213,7 +213,7 @@ export const keeping = {
       wrong_mount: "The footage is not on the disk it should be on",
     },
     next: {
-      damage: "It is left out of every coverage statement. Request what is still needed, and look at the disk below.",
+      damage: "It is left out of every coverage statement. Request what is still needed, and look at the box's disk.",
       disk_wear: "Fit a new disk soon; the old one stays readable with farwatch-verify.",
       disk: "Look whether it is full, read-only or slow; fewer or smaller pictures take load off it.",
       target_drift: "Set the camera back to its size, frame rate and bitrate, or change the target here.",

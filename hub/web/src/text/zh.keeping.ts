@@ -209,7 +209,7 @@ export const keeping: typeof english = {
       wrong_mount: "录像不在应在的磁盘上",
     },
     next: {
-      damage: "损坏部分不计入任何覆盖声明。请调取仍需要的录像，并查看下方磁盘状况。",
+      damage: "损坏部分不计入任何覆盖声明。请调取仍需要的录像，并查看边缘盒的磁盘状况。",
       disk_wear: "请尽快更换磁盘；旧盘仍可用 farwatch-verify 读取。",
       disk: "请查看是否已满、只读或过慢；减少摄像机或降低码率可减轻负担。",
       target_drift: "请把摄像机恢复到目标的分辨率、帧率和码率，或在此更改目标。",
