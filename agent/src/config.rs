@@ -134,6 +134,8 @@ pub struct Settings {
     pub recorder: RecorderMode,
     /// How often health is said.
     pub health_seconds: u32,
+    /// Bound on what waits in memory while the disk is slow; absent means 15 % of memory, at most 256 MB.
+    pub buffer_mib: Option<u32>,
     /// Upper bound of all uploads together; absent means none.
     pub upload_bytes_per_s: Option<u64>,
 }
@@ -145,6 +147,7 @@ impl Default for Settings {
             fragment_ms: 200,
             recorder: RecorderMode::Child,
             health_seconds: 30,
+            buffer_mib: None,
             upload_bytes_per_s: None,
         }
     }
@@ -182,6 +185,7 @@ impl Settings {
             ("segment_seconds", settings.segment_seconds, 1, 300),
             ("fragment_ms", settings.fragment_ms, 20, 2_000),
             ("health_seconds", settings.health_seconds, 1, 3_600),
+            ("buffer_mib", settings.buffer_mib.unwrap_or(1), 1, 4_096),
         ] {
             if !(from..=to).contains(&found) {
                 return Err(SettingsError::OutOfRange { key, found, from, to });

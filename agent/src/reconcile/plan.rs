@@ -69,6 +69,7 @@ pub fn make_plan(parts: &Parts, agent: AgentId, key: &OpenKey, settings: &Settin
         disk,
         segment_seconds: settings.segment_seconds,
         fragment_ms: settings.fragment_ms,
+        buffer: settings.buffer_mib.map(|mib| ByteSize::mib(u64::from(mib))),
     };
     Made { plan, rules, holds, min_free, problems }
 }

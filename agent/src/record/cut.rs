@@ -6,8 +6,6 @@
 //! Every boundary between footage and hole is one [`Moment`] used by both sides, so that their spans are disjoint and
 //! together leave nothing out, whatever the clocks do.
 
-use std::collections::VecDeque;
-
 use farwatch_shared::media::audio::AudioConfig;
 use farwatch_shared::media::fragment::Sample;
 use farwatch_shared::media::nal::Picture;
@@ -18,6 +16,7 @@ use farwatch_shared::wire::latest::GapCause;
 
 use super::hole::{Hole, HolePiece};
 use super::line::Line;
+use super::pace::Pace;
 use super::sound::Sound;
 use super::window::{Timed, Unit, Window};
 use crate::camera::{Opening, Track};
@@ -32,8 +31,6 @@ pub struct Rules {
 
 /// A file without a clean cut in this many times its length is cut where it can be.
 const LAST_RESORT: i64 = 5;
-/// Least frame interval that is a gap, in ticks.
-const GAP_TICKS: i64 = 2 * VIDEO_TIMESCALE as i64;
 /// Timestamps this far off the clock have jumped.
 const JUMP_NS: i64 = 500_000_000;
 /// Decode order may run back in presentation by this much, in ticks, where the stream does not say it never does.
@@ -42,11 +39,8 @@ const REORDER_TICKS: i64 = VIDEO_TIMESCALE as i64;
 const STEP_MS: i64 = 500;
 /// Less than this is left as it is, so that neighbouring files join on the wall clock too.
 const SLEW_MS: i64 = 20;
-/// Frame length where none was measured yet.
-const DEFAULT_TICKS: i64 = 3_600;
-const INTERVALS: usize = 31;
-/// No camera sends more seldom than this on purpose, in ticks.
-const LONGEST_INTERVAL: i64 = 30 * VIDEO_TIMESCALE as i64;
+/// Connections and cameras take this long to recover from a dead network.
+const AFTERMATH_NS: i64 = 30_000_000_000;
 
 /// What the one who holds the files must do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,7 +105,9 @@ pub struct Cutter {
     /// No later boundary may come before this.
     boundary: BootNs,
     window: Window,
-    intervals: VecDeque<i64>,
+    pace: Pace,
+    /// When the network was last seen to be down.
+    network_down: Option<BootNs>,
 }
 
 #[derive(Debug)]
@@ -164,7 +160,8 @@ impl Cutter {
             hole,
             anchor: now,
             window: Window::default(),
-            intervals: VecDeque::with_capacity(INTERVALS),
+            pace: Pace::default(),
+            network_down: None,
         }
     }
 
@@ -186,7 +183,8 @@ impl Cutter {
 
     /// A session with the camera began.
     pub fn begin(&mut self, opening: Opening, now: Moment, out: &mut Vec<Action>) {
-        self.finish(now, ClosedWhy::Session, GapCause::Camera, "the session was replaced", out);
+        let cause = self.blame_for_silence(self.last_heard(), now);
+        self.finish(now, ClosedWhy::Session, cause, "the session was replaced", out);
         let mut sets = ParameterSets::new(opening.codec);
         for set in &opening.sets {
             sets.learn(set);
@@ -218,8 +216,10 @@ impl Cutter {
     ) {
         self.watch_wall_clock(now, out);
         if unit.lost > 0 && (self.file.is_some() || self.window.peek().is_some()) {
+            // Over TCP nothing is lost on the way: what is missing the camera left out.
+            let cause = self.blame_for_silence(self.last_heard(), now);
             let detail = format!("{} rtp packets lost", unit.lost);
-            self.finish(now, ClosedWhy::Gap, GapCause::Camera, &detail, out);
+            self.finish(now, ClosedWhy::Gap, cause, &detail, out);
         }
         let Some(session) = &mut self.session else { return };
         if session.sets.learn_unit(&unit.data) {
@@ -233,7 +233,7 @@ impl Cutter {
             out.push(Action::Defect("unit_without_picture"));
             return;
         }
-        let nominal = median(&self.intervals);
+        let nominal = self.pace.nominal();
         let jumped = session.place(unit.ticks, at, nominal);
         if jumped {
             out.push(Action::Defect("timestamp_jump"));
@@ -293,15 +293,33 @@ impl Cutter {
 
     /// The session is over.
     pub fn end(&mut self, cause: GapCause, detail: &str, now: Moment, out: &mut Vec<Action>) {
+        if cause == GapCause::Network {
+            self.network_down = Some(now.boot_ns);
+        }
+        let cause = if cause == GapCause::Camera { self.blame_for_silence(self.last_heard(), now) } else { cause };
         self.finish(now, ClosedWhy::Session, cause, detail, out);
         self.hole.blame(cause, detail, now, out);
         self.session = None;
     }
 
-    /// What was thought to be one camera's silence is the network's.
-    pub fn suspect_network(&mut self, detail: &str) {
+    /// The network is down now: what is missing of this stream is its doing, and for a while what comes of it.
+    pub fn network_down(&mut self, detail: &str, now: Moment, out: &mut Vec<Action>) {
+        self.network_down = Some(now.boot_ns);
         if self.file.is_none() {
-            self.hole.suspect_network(detail);
+            self.hole.suspect_network(detail, now, out);
+        }
+    }
+
+    /// When the session's last frame came, where there is one.
+    fn last_heard(&self) -> BootNs {
+        self.session.as_ref().and_then(|s| s.last).map_or(BootNs(0), |last| last.at)
+    }
+
+    /// Whose fault it is that the camera was not heard: the network's if that was down since the last frame.
+    fn blame_for_silence(&self, last_heard: BootNs, now: Moment) -> GapCause {
+        match self.network_down {
+            Some(at) if at >= last_heard && now.boot_ns.since(at) < AFTERMATH_NS => GapCause::Network,
+            _ => GapCause::Camera,
         }
     }
 
@@ -376,17 +394,18 @@ impl Cutter {
         let decoded = timed.decoded;
         if let Some(file) = &self.file {
             let interval = decoded - file.last;
-            if interval > GAP_TICKS && interval > 3 * self.nominal() {
+            if self.pace.is_gap(interval) {
                 let detail = format!("no frame for {} ms", ticks90k_to_ns(interval) / 1_000_000);
-                self.end_file(None, ClosedWhy::Gap, GapCause::Camera, &detail, out);
-                // Perhaps this is how seldom the camera sends: the median will tell.
-                self.remember(interval.min(LONGEST_INTERVAL));
+                let last = self.session.as_ref().and_then(|s| s.line.at(file.last)).unwrap_or(BootNs(0));
+                let cause = self.blame_for_silence(last, now);
+                self.end_file(None, ClosedWhy::Gap, cause, &detail, out);
+                self.pace.remember(interval);
                 if !timed.unit.picture.is_entry() {
                     self.window.clear();
                     return;
                 }
             } else {
-                self.remember(interval);
+                self.pace.remember(interval);
             }
         }
         let Some(file) = &mut self.file else {
@@ -472,7 +491,7 @@ impl Cutter {
         }
         self.write_pending(next, out);
         let Some(file) = self.file.take() else { return };
-        let end = self.moment(next.unwrap_or(file.last + self.nominal()));
+        let end = self.moment(next.unwrap_or(file.last + self.pace.nominal()));
         out.push(Action::Close { end, why });
         if next.is_none() {
             self.hole.open(end, cause, detail);
@@ -481,7 +500,7 @@ impl Cutter {
 
     /// Writes the pending units as one fragment. The last lasts until `next`, or as long as frames usually do.
     fn write_pending(&mut self, next: Option<i64>, out: &mut Vec<Action>) {
-        let nominal = self.nominal();
+        let nominal = self.pace.nominal();
         let Some(file) = &mut self.file else { return };
         let pending = std::mem::take(&mut file.pending);
         let (Some(first), Some(last)) = (pending.first(), pending.last()) else { return };
@@ -505,17 +524,6 @@ impl Cutter {
         let sound = session.and_then(|s| s.sound.as_mut()).and_then(Sound::take);
         let decode_time = u64::try_from(first_decoded - base).unwrap_or(0);
         out.push(Action::Write(Out { start, end, keyframe, ntp, decode_time, samples, data, sound }));
-    }
-
-    fn nominal(&self) -> i64 {
-        median(&self.intervals)
-    }
-
-    fn remember(&mut self, interval: i64) {
-        if self.intervals.len() == INTERVALS {
-            self.intervals.pop_front();
-        }
-        self.intervals.push_back(interval);
     }
 }
 
@@ -570,15 +578,6 @@ impl OpenFile {
         let clean = picture.is_clean() || (picture == Picture::Cra && !follows_rasl);
         ((clean && elapsed >= length) || elapsed >= LAST_RESORT * length).then_some(ClosedWhy::Length)
     }
-}
-
-fn median(intervals: &VecDeque<i64>) -> i64 {
-    if intervals.is_empty() {
-        return DEFAULT_TICKS;
-    }
-    let mut sorted: Vec<i64> = intervals.iter().copied().collect();
-    let middle = sorted.len() / 2;
-    *sorted.select_nth_unstable(middle).1
 }
 
 /// NTP (32.32) of media ticks, by the latest sender report.

@@ -2,7 +2,7 @@
 //!
 //! Belongs here: carrying out [`Action`]s in order, what to do when the disk refuses. Does not: deciding.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,9 +10,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use farwatch_shared::digest::Digest;
-use farwatch_shared::id::{AgentId, RunId};
+use farwatch_shared::id::{AgentId, CameraId, RunId};
 use farwatch_shared::media::ident::SegmentIdent;
-use farwatch_shared::time::{BootNs, Clock};
+use farwatch_shared::time::{BootNs, Clock, WallMs};
 use farwatch_shared::wire::latest::GapCause;
 
 use super::book::Book;
@@ -23,8 +23,8 @@ use super::figures::Board;
 use super::file::SegmentFile;
 use super::hole::HolePiece;
 use super::intake::{Handed, Intake, StreamKey};
-use super::recover;
 use super::sync::Syncer;
+use super::{mount, recover};
 use crate::camera::Item;
 use crate::ledger::entry::{ClosedWhy, Gap, Moment, RecorderEntry, RunLink, StreamEnd};
 use crate::recorder::protocol::Up;
@@ -68,6 +68,8 @@ pub struct Hand {
     /// Where streams ended that are not written now.
     ends: BTreeMap<StreamKey, StreamEnd>,
     counter: RunCounter,
+    /// When the file system last met an error, as known at the start.
+    disk_error: Option<WallMs>,
     last_tick: BootNs,
     actions: Vec<Action>,
 }
@@ -79,6 +81,8 @@ struct Stream {
     /// The disk refused the open file.
     failed: Option<String>,
     last: Option<RunLink>,
+    /// What its camera is reached through, where that is known.
+    interface: Option<String>,
 }
 
 impl Hand {
@@ -90,8 +94,9 @@ impl Hand {
         let counter = RunCounter::open(tools.counter.clone(), tools.vault.highest_counter()?);
         let now = clocks::now(&tools.clock);
         let past = recover::recover(&tools.ledgers, &tools.vault, &tools.book, &tools.boot, now)?;
+        let disk_error = mount::last_error(tools.vault.root());
         let (streams, actions) = (BTreeMap::new(), Vec::new());
-        Ok(Self { tools, intake, streams, ends: past.ends, counter, last_tick: BootNs(0), actions })
+        Ok(Self { tools, intake, streams, ends: past.ends, counter, disk_error, last_tick: BootNs(0), actions })
     }
 
     /// Works until the intake is closed and empty.
@@ -114,7 +119,7 @@ impl Hand {
         }
         self.last_tick = now.boot_ns;
         let keys: Vec<StreamKey> = self.streams.keys().copied().collect();
-        self.look_for_a_common_silence();
+        self.look_for_a_common_silence(now);
         for key in keys {
             let mut actions = std::mem::take(&mut self.actions);
             if let Some(stream) = self.streams.get_mut(&key) {
@@ -129,10 +134,11 @@ impl Hand {
         let now = clocks::now(&self.tools.clock);
         if let Handed::Start(wanted_since) = handed {
             let end = self.ends.remove(&key);
-            let hole = recover::hole(end.as_ref(), &self.tools.boot, wanted_since);
+            let mut hole = recover::hole(end.as_ref(), &self.tools.boot, wanted_since);
+            hole.explain_by_disk(self.disk_error);
             let cutter = Cutter::new(self.tools.settings().rules, hole, now);
             let last = end.and_then(|end| end.last);
-            self.streams.insert(key, Stream { cutter, run: None, file: None, failed: None, last });
+            self.streams.insert(key, Stream { cutter, run: None, file: None, failed: None, last, interface: None });
             self.tools.board.note(key, |_| {});
             return;
         }
@@ -142,6 +148,8 @@ impl Hand {
         match handed {
             Handed::Start(_) => {}
             Handed::Begin(opening) => cutter.begin(*opening, now, out),
+            Handed::Link { interface } => stream.interface = interface,
+            Handed::NoCarrier => cutter.network_down("the network link was down", now, out),
             Handed::Video(Item::Video { unit, at }, picture) => cutter.video(unit, picture, at, now, out),
             Handed::Other(Item::Audio { frame, at }) => cutter.audio(frame, at),
             Handed::Other(Item::Report { track, ticks, ntp }) => cutter.report(track, ticks, ntp),
@@ -175,16 +183,27 @@ impl Hand {
         self.ends.insert((camera, stream), known);
     }
 
-    /// Every stream silent at once is the network, not the cameras.
-    fn look_for_a_common_silence(&mut self) {
-        let mut cameras: Vec<_> = self.streams.keys().map(|(camera, _)| *camera).collect();
-        cameras.dedup();
-        let silent = |s: &Stream| matches!(s.cutter.missing(), Some(GapCause::Camera | GapCause::Network));
-        if cameras.len() < 2 || !self.streams.values().all(|s| silent(s) && !s.cutter.in_session()) {
+    /// Every camera of an interface silent at once is the network, not the cameras.
+    fn look_for_a_common_silence(&mut self, now: Moment) {
+        let mut silent: BTreeMap<Option<&str>, (BTreeSet<CameraId>, bool)> = BTreeMap::new();
+        for ((camera, _), stream) in &self.streams {
+            let (cameras, all) = silent.entry(stream.interface.as_deref()).or_insert_with(|| (BTreeSet::new(), true));
+            cameras.insert(*camera);
+            let missing = matches!(stream.cutter.missing(), Some(GapCause::Camera | GapCause::Network));
+            *all &= missing && !stream.cutter.in_session();
+        }
+        silent.retain(|_, (cameras, all)| *all && cameras.len() > 1);
+        let down: BTreeSet<Option<String>> = silent.into_keys().map(|name| name.map(str::to_owned)).collect();
+        if down.is_empty() {
             return;
         }
-        for stream in self.streams.values_mut() {
-            stream.cutter.suspect_network("every camera is silent");
+        let keys: Vec<StreamKey> =
+            self.streams.iter().filter(|(_, s)| down.contains(&s.interface)).map(|(key, _)| *key).collect();
+        for key in keys {
+            if let Some(stream) = self.streams.get_mut(&key) {
+                stream.cutter.network_down("every camera is silent", now, &mut self.actions);
+            }
+            self.act(key);
         }
     }
 
@@ -262,13 +281,13 @@ impl Stream {
             source: Some(start.source.into()),
         };
         let path = tools.vault.path(&ident.segment());
-        if previous.is_none() {
-            let (camera, stream) = key;
-            tools.book.write(RecorderEntry::RunOpened { camera, stream, run, at, after: self.last });
-        }
         self.run = Some(run);
         match SegmentFile::create(path, ident, at, &start.config, start.audio.as_ref()) {
             Ok(file) => {
+                if previous.is_none() {
+                    let (camera, stream) = key;
+                    tools.book.write(RecorderEntry::RunOpened { camera, stream, run, at, after: self.last });
+                }
                 tools.syncer.opened(file.path(), file.handle());
                 tools.board.note(key, |f| f.opened(&start));
                 self.file = Some(file);

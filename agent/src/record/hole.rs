@@ -3,7 +3,7 @@
 //! A long hole is ledgered piece by piece, so that it is known while it lasts and a crash loses little of its story.
 //! Pieces join without overlap.
 
-use farwatch_shared::time::BootNs;
+use farwatch_shared::time::{BootNs, WallMs};
 use farwatch_shared::wire::latest::GapCause;
 
 use super::cut::Action;
@@ -14,6 +14,10 @@ const GRACE_NS: i64 = 10_000_000_000;
 /// When the first piece of a hole is ledgered, and how long the following ones are.
 const FIRST_PIECE_NS: i64 = 10_000_000_000;
 const NEXT_PIECE_NS: i64 = 600_000_000_000;
+/// A dead network is noticed at the latest so long after the last frame: the watchdog, and a connection that times out.
+const KNOWN_AFTER_NS: i64 = 20_000_000_000;
+/// Footage ends at most so long before the error that ended it, told in whole seconds.
+const UNSYNCED_MS: i64 = 3_000;
 /// A frame that is on its way may still be mapped to shortly before now.
 const MARGIN_NS: i64 = 1_000_000_000;
 
@@ -78,6 +82,16 @@ impl Hole {
         self.ledgered
     }
 
+    /// Nobody was there to see why footage ended, but the file system remembers an error since: then it was the disk.
+    pub(super) fn explain_by_disk(&mut self, last_error: Option<WallMs>) {
+        let unseen = matches!(self.cause, GapCause::Agent | GapCause::Power);
+        let since = self.ledgered.map(|end| end.wall_ms.plus_ms(-UNSYNCED_MS));
+        if unseen && since.zip(last_error).is_some_and(|(since, error)| since <= error) {
+            self.cause = GapCause::Disk;
+            self.detail = "the file system met an error and stopped".into();
+        }
+    }
+
     /// Footage ended here.
     pub(super) fn open(&mut self, end: Moment, cause: GapCause, detail: &str) {
         *self = Self::since(end, cause, detail, false, end);
@@ -90,23 +104,29 @@ impl Hole {
 
     /// From now on another cause keeps the hole open; the story so far is ledgered under its own.
     pub(super) fn blame(&mut self, cause: GapCause, detail: &str, now: Moment, out: &mut Vec<Action>) {
-        let outside = |cause| matches!(cause, GapCause::Camera | GapCause::Network);
         if cause == self.cause {
             return;
         }
-        // Camera and network are the same silence seen with more or less knowledge; others are another story.
-        if !(outside(cause) && outside(self.cause)) {
-            self.piece(now, out);
+        if self.cause == GapCause::Camera && cause == GapCause::Network {
+            self.suspect_network(detail, now, out);
+            return;
         }
+        self.piece(now, out);
         self.cause = cause;
         self.detail = detail.into();
     }
 
-    pub(super) fn suspect_network(&mut self, detail: &str) {
-        if self.cause == GapCause::Camera {
-            self.cause = GapCause::Network;
-            self.detail = detail.into();
+    /// One camera's silence turns out to be the network's: the same silence seen with more knowledge, unless it had lasted
+    /// longer than it takes to know.
+    pub(super) fn suspect_network(&mut self, detail: &str, now: Moment, out: &mut Vec<Action>) {
+        if self.cause != GapCause::Camera {
+            return;
         }
+        if self.ledgered.is_some_and(|since| now.boot_ns.since(since.boot_ns) > KNOWN_AFTER_NS) {
+            self.piece(now, out);
+        }
+        self.cause = GapCause::Network;
+        self.detail = detail.into();
     }
 
     /// Ledgers what is due.
@@ -155,5 +175,50 @@ impl Hole {
             self.across_boots = false;
             self.pieces += 1;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(s: i64) -> Moment {
+        Moment { boot_ns: BootNs(s * 1_000_000_000), wall_ms: WallMs(1_790_000_000_000 + s * 1_000) }
+    }
+
+    fn causes(pieces: &[Action]) -> Vec<(i64, GapCause)> {
+        let piece = |action: &Action| match action {
+            Action::Gap(piece) => Some((piece.end.boot_ns.since(piece.start.boot_ns) / 1_000_000_000, piece.cause)),
+            _ => None,
+        };
+        pieces.iter().filter_map(piece).collect()
+    }
+
+    // CAP-03
+    #[test]
+    fn a_silence_is_the_networks_from_when_the_network_was_down_and_the_cameras_after_it() {
+        let mut out = Vec::new();
+        let mut hole = Hole::since(at(0), GapCause::Camera, "silent", false, at(0));
+        hole.suspect_network("down", at(7), &mut out);
+        assert_eq!(causes(&out), [], "the same silence, seen with more knowledge");
+        hole.blame(GapCause::Camera, "refused", at(100), &mut out);
+        hole.suspect_network("down", at(160), &mut out);
+        hole.close(at(170), &mut out);
+        assert_eq!(causes(&out), [(100, GapCause::Network), (60, GapCause::Camera), (10, GapCause::Network)]);
+    }
+
+    // CAP-03
+    #[test]
+    fn an_absence_after_an_error_of_the_file_system_is_the_disks() {
+        let cause = |hole: GapCause, error: Option<i64>| {
+            let mut hole = Hole::since(at(100), hole, "", false, at(200));
+            hole.explain_by_disk(error.map(|s| at(s).wall_ms));
+            hole.cause()
+        };
+        assert_eq!(cause(GapCause::Agent, Some(99)), Some(GapCause::Disk));
+        assert_eq!(cause(GapCause::Power, Some(150)), Some(GapCause::Disk));
+        assert_eq!(cause(GapCause::Power, Some(90)), Some(GapCause::Power), "an older error, and recording went on");
+        assert_eq!(cause(GapCause::Power, None), Some(GapCause::Power));
+        assert_eq!(cause(GapCause::Operator, Some(150)), Some(GapCause::Operator));
     }
 }

@@ -5,6 +5,7 @@
 //! camera is left with one. A mark takes the place of what was dropped, and becomes a gap.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -25,6 +26,12 @@ pub enum Handed {
     /// The stream is wanted since then.
     Start(Moment),
     Begin(Box<Opening>),
+    /// The next session goes through this interface, where it is known.
+    Link {
+        interface: Option<String>,
+    },
+    /// The way to the camera has no carrier now.
+    NoCarrier,
     Video(Item, Picture),
     Other(Item),
     End {
@@ -65,19 +72,24 @@ struct Inner {
 #[derive(Debug, Clone)]
 pub struct Intake {
     inner: Arc<(Mutex<Inner>, Condvar)>,
-    budget: u64,
+    budget: Arc<AtomicU64>,
 }
 
-/// Bound on what waits for the disk: 15 % of memory, at most 256 MB.
+/// Bound on what waits for the disk: 15 % of memory, at most 256 MB, or what the settings say.
 #[must_use]
-pub fn budget_for(memory: ByteSize) -> ByteSize {
-    ByteSize((memory.bytes() / 100 * 15).clamp(16 << 20, 256_000_000))
+pub fn budget_for(memory: ByteSize, wanted: Option<ByteSize>) -> ByteSize {
+    wanted.unwrap_or(ByteSize((memory.bytes() / 100 * 15).clamp(16 << 20, 256_000_000)))
 }
 
 impl Intake {
     #[must_use]
     pub fn new(budget: ByteSize) -> Self {
-        Self { inner: Arc::default(), budget: budget.bytes() }
+        Self { inner: Arc::default(), budget: Arc::new(AtomicU64::new(budget.bytes())) }
+    }
+
+    /// Another bound, for what comes from now on.
+    pub fn set_budget(&self, budget: ByteSize) {
+        self.budget.store(budget.bytes(), Ordering::Relaxed);
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -88,7 +100,7 @@ impl Intake {
     /// Hands something over. Never waits for the taker.
     pub fn push(&self, key: StreamKey, handed: Handed) {
         let mut inner = self.lock();
-        inner.push(key, handed, self.budget);
+        inner.push(key, handed, self.budget.load(Ordering::Relaxed));
         if inner.parked {
             inner.parked = false;
             self.inner.1.notify_one();

@@ -4,7 +4,6 @@
 //! the frames (`intake` and beyond), how a session is spoken (`camera`).
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use farwatch_shared::wire::latest::{CameraState, GapCause, SourceChoice};
 use tokio_util::sync::CancellationToken;
 
 use super::intake::{Handed, Intake, StreamKey};
+use super::link::Link;
 use crate::camera::{Item, Session, Source as _, SourceError, Target};
 use crate::media::worker::Launch;
 
@@ -75,16 +75,23 @@ pub async fn keep(around: Surroundings, choice: SourceChoice, target: Target, st
     let key = (target.camera, target.stream);
     around.standings.set(key, Some((CameraState::Starting, String::new())), None, around.clock.boot());
     let mut failures = 0;
+    let mut link = Link::towards(&target.url);
     loop {
         let began = around.clock.boot();
+        // The route of an interface that was switched off is gone: the link stays the one it was.
+        if link.has_carrier() {
+            link = Link::towards(&target.url);
+        }
+        around.intake.push(key, Handed::Link { interface: link.interface().map(str::to_owned) });
         let played = tokio::select! {
             biased;
             () = stop.cancelled() => return,
-            played = play(&around, choice, &target, key) => played,
+            played = play(&around, choice, &target, key, &link) => played,
         };
         let Err(error) = played;
         tracing::info!(camera = %target.camera, stream = %target.stream, %error, "session ended");
-        let cause = cause_of(&target.url);
+        // Whether every camera is silent is seen later, where all are known.
+        let cause = if link.has_carrier() { GapCause::Camera } else { GapCause::Network };
         around.intake.push(key, Handed::End { cause, detail: error.to_string() });
         around.standings.set(key, Some((error.state(), error.to_string())), None, around.clock.boot());
         let lasted = around.clock.boot().since(began);
@@ -104,6 +111,7 @@ async fn play(
     choice: SourceChoice,
     target: &Target,
     key: StreamKey,
+    link: &Link,
 ) -> Result<std::convert::Infallible, SourceError> {
     let (opening, mut session) = Session::open(choice, target, &around.launch, &around.clock).await?;
     let codec = opening.codec;
@@ -123,7 +131,12 @@ async fn play(
                 }
                 around.intake.item(key, codec, item);
             }
-            _ = watch.tick() => watchdog(last, around.clock.boot())?,
+            _ = watch.tick() => {
+                if !link.has_carrier() {
+                    around.intake.push(key, Handed::NoCarrier);
+                }
+                watchdog(last, around.clock.boot())?;
+            }
         }
     }
 }
@@ -154,29 +167,6 @@ fn chance() -> u8 {
     byte[0]
 }
 
-/// Carrier down is the network's fault; whether every camera is silent is seen later, where all are known.
-fn cause_of(url: &str) -> GapCause {
-    let local = ["//127.", "//localhost", "//[::1]"].iter().any(|host| url.contains(host));
-    if !local && !any_carrier(Path::new("/sys/class/net")) { GapCause::Network } else { GapCause::Camera }
-}
-
-/// Whether any interface but the loopback has a carrier. Unknown counts as yes.
-fn any_carrier(net: &Path) -> bool {
-    let Ok(interfaces) = std::fs::read_dir(net) else { return true };
-    let mut known = false;
-    for interface in interfaces.flatten() {
-        if interface.file_name() == "lo" {
-            continue;
-        }
-        known = true;
-        // Reading fails while the interface is down.
-        if std::fs::read_to_string(interface.path().join("carrier")).is_ok_and(|text| text.trim() == "1") {
-            return true;
-        }
-    }
-    !known
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,18 +182,5 @@ mod tests {
         assert!(waits.windows(2).all(|w| w[0] <= w[1]), "{waits:?}");
         assert!(wait(40, 0) >= 11_000 && wait(40, 255) <= 19_000);
         assert!(wait_before(0, &SourceError::AuthFailed, 0) >= Duration::from_secs(20), "no lock-out");
-    }
-
-    #[test]
-    fn a_box_without_any_carrier_blames_the_network() {
-        let dir = tempfile::tempdir().unwrap();
-        assert!(any_carrier(dir.path()), "nothing known");
-        for (name, carrier) in [("lo", "1"), ("eth0", "0")] {
-            std::fs::create_dir(dir.path().join(name)).unwrap();
-            std::fs::write(dir.path().join(name).join("carrier"), carrier).unwrap();
-        }
-        assert!(!any_carrier(dir.path()));
-        std::fs::write(dir.path().join("eth0/carrier"), "1").unwrap();
-        assert!(any_carrier(dir.path()));
     }
 }

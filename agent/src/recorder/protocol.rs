@@ -43,6 +43,9 @@ pub struct Plan {
     pub segment_seconds: u32,
     #[serde(default = "default_fragment_ms")]
     pub fragment_ms: u32,
+    /// Bound on what waits in memory for the disk; absent means 15 % of memory, at most 256 MB.
+    #[serde(default)]
+    pub buffer: Option<ByteSize>,
 }
 
 fn default_segment_seconds() -> u32 {
@@ -62,6 +65,7 @@ impl Default for Plan {
             disk: DiskRule::default(),
             segment_seconds: default_segment_seconds(),
             fragment_ms: default_fragment_ms(),
+            buffer: None,
         }
     }
 }

@@ -93,7 +93,7 @@ async fn record(home: &Home, clock: Clock) -> anyhow::Result<()> {
     let version = env!("CARGO_PKG_VERSION").to_owned();
     book.write(RecorderEntry::Started { recorder: id, version, boot_id: boot.id.clone(), at: started });
 
-    let intake = Intake::new(budget_for(memory()));
+    let intake = Intake::new(budget_for(memory(), plan.buffer));
     let clock_watch = ClockWatch::default();
     clock_watch.look(clock.wall());
     let (board, syncer, standings) = (Board::default(), Syncer::default(), Standings::default());
@@ -164,6 +164,7 @@ async fn record(home: &Home, clock: Clock) -> anyhow::Result<()> {
                     plan = new;
                     *settings.lock().unwrap_or_else(PoisonError::into_inner) = self::settings(&plan);
                     *rule.lock().unwrap_or_else(PoisonError::into_inner) = Rule::of(&plan);
+                    intake.set_budget(budget_for(memory(), plan.buffer));
                     supervisor.apply(&plan, clocks::now(&clock));
                     let wanted = wishes(&plan);
                     wakeups.keep_streams(|camera, stream| wanted.contains_key(&(camera, stream)));
