@@ -158,7 +158,12 @@ function Known({ camera: detail }: { camera: CameraDetail }) {
   const sum = account(lane, day, dayEnd, now);
   const focus = range ? (range.start + range.end) / 2 : cursor;
   const reach = range ? Math.max(600_000, (range.end - range.start) * 1.5) : 600_000;
-  const near = focus !== null ? { from: Math.max(day, focus - reach), to: Math.min(dayEnd, focus + reach) } : null;
+  // Until a moment is chosen, today's last hour: what a guard looks for is mostly near.
+  const recent = day === today ? Math.min(dayEnd, Math.ceil(now / 60_000) * 60_000) : null;
+  const near =
+    focus !== null
+      ? { from: Math.max(day, focus - reach), to: Math.min(dayEnd, focus + reach) }
+      : recent !== null && { from: Math.max(day, recent - 3_600_000), to: recent };
   const pictures: Picture[] = hasSub ? ["original", "sub", "preview"] : ["original", "preview"];
   const notice =
     best === "original"
@@ -278,7 +283,7 @@ function Known({ camera: detail }: { camera: CameraDetail }) {
           {near && (
             <>
               <div className="row s mute near-head">
-                <span>{t.minutes}</span>
+                <span>{focus !== null ? t.minutes : t.lastHour}</span>
                 <span className="sp" />
                 {range && <span>{rangeWords(range.start, range.end, zone, language)}</span>}
               </div>

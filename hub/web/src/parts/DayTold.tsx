@@ -18,12 +18,17 @@ export function DayTold({ camera, day, today }: { camera: string; day: CoverageD
     );
   }
   const a = dayAccount(day);
+  const [recorded, due] = [length(a.recorded, language), length(a.due, language)];
   const level =
     a.look === "idle" ? "off" : a.missing > 2_000 || a.damaged > 0 ? (a.share < 0.99 ? "bad" : "late") : "good";
   return (
     <div className="card pad day-told" data-testid="day-told">
       <State level={level}>
-        {a.look === "idle" ? t.noExpected : t.ofDue(length(a.recorded, language), length(a.due, language))}
+        {a.look === "idle"
+          ? t.noExpected
+          : recorded === due && a.missing > 2_000
+            ? t.missingOf(length(a.missing, language), due)
+            : t.ofDue(recorded, due)}
       </State>
       <Facts
         list={[

@@ -19,13 +19,13 @@ export function Axis({ from, to, zone, most = 8 }: { from: number; to: number; z
     <div className="axis s mute" aria-hidden="true">
       {ticks(from, to, zone, most).map((t) => {
         const share = (t - from) / (to - from);
-        const last = share > 0.985;
+        const last = share > 0.97;
         return (
           <span
             key={t}
             style={{
               left: `${share * 100}%`,
-              transform: share < 0.015 ? "none" : last ? "translateX(-100%)" : undefined,
+              transform: share < 0.03 ? "none" : last ? "translateX(-100%)" : undefined,
             }}
           >
             {last && to - from > 80_000_000 && to - t < 60_000

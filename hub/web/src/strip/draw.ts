@@ -96,6 +96,16 @@ export function draw(
     },
   );
 
+  // Under the heights, which stay readable.
+  g.fillStyle = colours.late;
+  g.globalAlpha = 0.5;
+  runs(
+    w,
+    (x) => at(r.unsure, x) > 0 && !absent(x),
+    (a, b) => g.fillRect(a, 0, b - a, height),
+  );
+  g.globalAlpha = 1;
+
   if (!solid) {
     g.fillStyle = colours.kept;
     for (let i = 0; i < r.bars.length; i++) {
@@ -106,15 +116,6 @@ export function draw(
       g.fillRect(x, height - h, r.pitch - 1, h);
     }
   }
-
-  g.fillStyle = colours.late;
-  g.globalAlpha = 0.5;
-  runs(
-    w,
-    (x) => at(r.unsure, x) > 0 && !absent(x),
-    (a, b) => g.fillRect(a, 0, b - a, height),
-  );
-  g.globalAlpha = 1;
 
   runs(
     w,

@@ -59,6 +59,7 @@ export const footage = {
     day: "Day",
     previousDay: "The day before",
     nextDay: "The day after",
+    lastHour: "The last hour",
     minutes: "Around the chosen moment",
     legend: {
       kept: "kept, height is activity",

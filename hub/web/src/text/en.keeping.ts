@@ -17,6 +17,7 @@ export const keeping = {
     unsigned: "not signed yet",
     recorded: (length: string) => `${length} recorded`,
     ofDue: (recorded: string, due: string) => `${recorded} of ${due} recorded`,
+    missingOf: (missing: string, due: string) => `${missing} of ${due} missing`,
     missing: (length: string, causes: string) => `${length} missing: ${causes}`,
     damaged: (length: string) => `${length} damaged, not counted as recorded`,
     notDue: (length: string) => `${length} not due`,

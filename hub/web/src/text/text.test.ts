@@ -52,4 +52,9 @@ test("the glossary's terms are used verbatim", () => {
   expect(zh.camera.facts.floor).toBe("最短保存期");
   expect(zh.camera.facts.ceiling).toBe("最长保存期");
   expect(zh.presence.offline).toBe("离线");
+  expect(zh.keeping.recording.mode.schedule).toBe("定时录像");
+  expect(zh.keeping.recording.mode.live_only).toContain("实时监控");
+  expect(zh.keeping.coverage.statement(7)).toContain("覆盖声明");
+  expect(zh.keeping.forecast.words("33 天", "30 天")).toContain("最短保存期");
+  expect(zh.keeping.fault.title).toBe("故障");
 });

@@ -54,6 +54,7 @@ export const footage: typeof english = {
     day: "日期",
     previousDay: "前一天",
     nextDay: "后一天",
+    lastHour: "最近一小时",
     minutes: "所选时刻前后",
     legend: {
       kept: "已保存，高度为画面活动",

@@ -17,6 +17,7 @@ export const keeping: typeof english = {
     unsigned: "尚未签名",
     recorded: (length) => `已录 ${length}`,
     ofDue: (recorded, due) => `应录 ${due}，已录 ${recorded}`,
+    missingOf: (missing, due) => `应录 ${due}，缺失 ${missing}`,
     missing: (length, causes) => `缺失 ${length}：${causes}`,
     damaged: (length) => `损坏 ${length}，不计入已录`,
     notDue: (length) => `${length} 不在计划内`,
