@@ -16,6 +16,8 @@ const MOST_SAMPLES: usize = 1500;
 const MOST_DAYS: i64 = 40;
 /// Mended faults are shown with an agent for so long.
 const FAULT_DAYS: i64 = 30;
+/// The newest step of the clock is looked for among so many changes.
+const RECENT_CHANGES: u32 = 200;
 /// Most faults shown with an agent.
 const MOST_FAULTS: u32 = 200;
 
@@ -44,7 +46,7 @@ async fn agent(_: Person, State(office): State<Office>, Named(id): Named<AgentId
         .collect();
     let recent = office.clock.wall().plus_ms(-FAULT_DAYS * DAY_MS);
     let faults = faults::of_agent(&mut c, id, recent, MOST_FAULTS).await?;
-    let clock = happenings::clock_until(&mut c, id, WallMs(i64::MAX)).await?;
+    let clock = happenings::clock_before(&mut c, id, WallMs(i64::MAX), RECENT_CHANGES).await?;
     let health = now.health.as_deref();
     cameras.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
     Ok(Json(AgentDetail {
@@ -75,6 +77,7 @@ async fn agent(_: Person, State(office): State<Office>, Named(id): Named<AgentId
         clock: health.map(|h| show::condition::clock(h, &clock)),
         wear: health.and_then(|h| h.disk.wear.as_ref()).map(show::condition::wear),
         certificate: certificate.map(|c| CertificateView { serial: c.serial, expires_ms: c.not_after_ms }),
+        signing_key: row.signing_key.into(),
         sealing_key: row.sealing_key.into(),
         recovery_key: Some(office.keys.owner.recovery.clone().into()),
         cameras,

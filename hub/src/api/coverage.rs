@@ -130,11 +130,14 @@ impl Calendar {
     ) -> Result<Vec<CoverageDay>, Fail> {
         let (Some(first), Some(last)) = (self.days.first(), self.days.last()) else { return Ok(Vec::new()) };
         let (from, to) = (first.0.to_string(), last.0.to_string());
-        let mut stated: BTreeMap<String, StatementRow> = coverage::between(c, camera.camera, stream, &from, &to)
-            .await?
-            .into_iter()
-            .map(|row| (row.day.clone(), row))
-            .collect();
+        let mut stated: BTreeMap<String, StatementRow> = BTreeMap::new();
+        for row in coverage::between(c, camera.camera, stream, &from, &to).await? {
+            let said = match stated.remove(&row.day) {
+                Some(before) => days::joined(before, row),
+                None => row,
+            };
+            stated.insert(said.day.clone(), said);
+        }
         let is_stated = |day: &Date| stated.contains_key(&day.to_string());
         let open: Vec<Span> = self
             .days

@@ -12,12 +12,15 @@ use farwatch_shared::id::AgentId;
 use farwatch_shared::keys::VerifyKey;
 use farwatch_shared::refusal::Refusal;
 use farwatch_shared::seal::{Document, Signed, Verified};
+use farwatch_shared::time::Span;
 
 use crate::policy::days;
 use crate::store::coverage::Link;
 
 /// Figures may differ by so much: stretches are cut to whole milliseconds.
 const ROUNDING_MS: u64 = 1_000;
+/// Time is measured on the boot clock: where the wall clock was stepped back, a day is lived more than once.
+const MOST_TIMES: u64 = 4;
 
 /// Why a document is not believed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,7 +122,9 @@ impl Numbered for CoverageStatement {
             .map_err(|_| format!("{:?} is no time zone", clipped(&self.time_zone)))?;
         let day = self.day.parse().map_err(|_| format!("{:?} is no day", clipped(&self.day)))?;
         let span = days::span_of(day, &zone).filter(|_| day.to_string() == self.day);
-        if span.is_none_or(|span| (span.start_ms, span.end_ms) != (self.start_ms, self.end_ms)) {
+        // A day may be stated from where the statement before ended, when the site's zone changed.
+        let within = |span: Span| self.end_ms == span.end_ms && span.contains(self.start_ms);
+        if !span.is_some_and(within) {
             return Err(format!("{} in {} is not from {} to {}", self.day, self.time_zone, self.start_ms, self.end_ms));
         }
         let length = u64::try_from(self.end_ms.since(self.start_ms)).unwrap_or(0);
@@ -131,7 +136,7 @@ impl Numbered for CoverageStatement {
                 self.recorded_ms, self.damaged_ms, self.expected_ms
             ));
         }
-        if self.expected_ms > length + ROUNDING_MS {
+        if self.expected_ms > length.saturating_mul(MOST_TIMES) {
             return Err(format!("{} ms are expected of a day of {length} ms", self.expected_ms));
         }
         if self.held_ms > self.recorded_ms + ROUNDING_MS {

@@ -64,7 +64,8 @@ pub enum PolicyError {
     #[error("a target is out of range: 16 to 16384 pixels, 0.1 to 240 frames a second, 1 kbit/s to 400 Mbit/s")]
     Target,
     #[error(
-        "the policy cannot be kept: the box's disk is {missing} short of what the floors need at the cameras' rates"
+        "the policy cannot be kept: the box's disk is {missing} ({} bytes) short of what the floors need at the cameras' rates",
+        .missing.bytes()
     )]
     TooLarge { missing: ByteSize },
 }

@@ -116,7 +116,7 @@ pub async fn around(c: &mut Conn, agent: AgentId, number: u64) -> Result<Vec<Lin
     rows.iter().map(|r| link(r, "coverage_statement")).collect()
 }
 
-/// Statements of a camera stream for the days between, both counted in: the newest of each day, by day.
+/// Statements of a camera stream for the days between, both counted in, by day and number. A day may have several.
 ///
 /// # Errors
 /// When the database fails.
@@ -137,15 +137,7 @@ pub async fn between(
     .bind(to)
     .fetch_all(c)
     .await?;
-    let mut out: Vec<StatementRow> = Vec::with_capacity(rows.len());
-    for r in &rows {
-        let row = row(r)?;
-        if out.last().is_some_and(|last| last.day == row.day) {
-            out.pop();
-        }
-        out.push(row);
-    }
-    Ok(out)
+    rows.iter().map(row).collect()
 }
 
 /// The envelope of the newest statement of a day, as it came.

@@ -13,6 +13,8 @@ use super::{Conn, Result, json, to_json, word, word_of};
 const MOST_EVENTS: i64 = 20_000;
 /// Most clock changes read at once.
 const MOST_CHANGES: i64 = 5_000;
+/// So many before a range say what held at its start.
+const CHANGES_BEFORE: u32 = 50;
 
 /// Keeps an event, unless one of that origin is there. True when it is new.
 ///
@@ -113,23 +115,43 @@ fn clock_row(r: &AnyRow) -> Result<ClockRow> {
     })
 }
 
-/// Clock changes of an agent up to an instant, by time; the newest 5,000. Those before a range say what held at its start.
+/// Clock changes of an agent within a range, by time, and a few before it that say what held at its start.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn clock_until(c: &mut Conn, agent: AgentId, until: WallMs) -> Result<Vec<ClockRow>> {
+pub async fn clock_around(c: &mut Conn, agent: AgentId, range: Span) -> Result<Vec<ClockRow>> {
+    let mut out = clock_before(c, agent, range.start_ms, CHANGES_BEFORE).await?;
     let rows = sqlx::query(
-        "SELECT at_ms, boot_id, boot_ns, change FROM clock_change WHERE agent_id = $1 AND at_ms < $2 \
-         ORDER BY at_ms DESC LIMIT $3",
+        "SELECT at_ms, boot_id, boot_ns, change FROM clock_change WHERE agent_id = $1 AND at_ms >= $2 AND at_ms < $3 \
+         ORDER BY at_ms, origin LIMIT $4",
     )
     .bind(agent.to_string())
-    .bind(until.0)
+    .bind(range.start_ms.0)
+    .bind(range.end_ms.0)
     .bind(MOST_CHANGES)
     .fetch_all(c)
     .await?;
-    let mut out: Vec<ClockRow> = rows.iter().map(clock_row).collect::<Result<_>>()?;
-    out.reverse();
+    for r in &rows {
+        out.push(clock_row(r)?);
+    }
     Ok(out)
+}
+
+/// The newest clock changes of an agent before an instant, by time.
+///
+/// # Errors
+/// When the database fails.
+pub async fn clock_before(c: &mut Conn, agent: AgentId, before: WallMs, limit: u32) -> Result<Vec<ClockRow>> {
+    let rows = sqlx::query(
+        "SELECT at_ms, boot_id, boot_ns, change FROM clock_change WHERE agent_id = $1 AND at_ms < $2 \
+         ORDER BY at_ms DESC, origin DESC LIMIT $3",
+    )
+    .bind(agent.to_string())
+    .bind(before.0)
+    .bind(i64::from(limit))
+    .fetch_all(c)
+    .await?;
+    rows.iter().rev().map(clock_row).collect()
 }
 
 /// Events of all cameras that ended since.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use farwatch_shared::evidence::CauseTotal;
 use farwatch_shared::time::Span;
 use farwatch_shared::wire::latest::GapCause;
 
@@ -9,6 +10,7 @@ use crate::api::shape::{CoverageDay, CoverageState, GapTotal};
 use crate::api::show;
 use crate::api::stretches::{both, total, union, within, without};
 use crate::api::timeline::gather::Gathered;
+use crate::store::coverage::StatementRow;
 
 /// What is known of a stretch of a stream.
 #[derive(Debug, Default)]
@@ -75,6 +77,30 @@ impl Known {
     }
 }
 
+/// Two statements of one day: the later replaces the earlier, unless they are of different parts of it, as when the site's
+/// zone was changed in between.
+pub(super) fn joined(before: StatementRow, later: StatementRow) -> StatementRow {
+    if later.start_ms < before.end_ms && before.start_ms < later.end_ms {
+        return later;
+    }
+    let mut gaps: BTreeMap<GapCause, (u32, u64)> = BTreeMap::new();
+    for gap in before.gaps.iter().chain(&later.gaps) {
+        let sum = gaps.entry(gap.cause).or_default();
+        *sum = (sum.0 + gap.count, sum.1 + gap.ms);
+    }
+    StatementRow {
+        start_ms: before.start_ms.min(later.start_ms),
+        end_ms: before.end_ms.max(later.end_ms),
+        expected_ms: before.expected_ms + later.expected_ms,
+        recorded_ms: before.recorded_ms + later.recorded_ms,
+        held_ms: before.held_ms + later.held_ms,
+        damaged_ms: before.damaged_ms + later.damaged_ms,
+        gaps: gaps.into_iter().map(|(cause, (count, ms))| CauseTotal { cause, count, ms }).collect(),
+        floor_kept: before.floor_kept && later.floor_kept,
+        ..later
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,5 +132,27 @@ mod tests {
         assert_eq!(day.expected_ms, day.recorded_ms + day.damaged_ms + 20);
         assert_eq!(day.state, CoverageState::Running);
         assert_eq!(known.day("2026-11-25".into(), span(100, 200)).state, CoverageState::Unknown);
+    }
+
+    #[test]
+    fn a_later_statement_replaces_an_earlier_and_parts_of_a_day_are_added_up() {
+        let said = |number: u64, start: i64, end: i64, recorded_ms: u64| StatementRow {
+            number,
+            camera: farwatch_shared::id::CameraId::generate(),
+            stream: farwatch_shared::id::StreamName::Main,
+            day: "2026-11-24".into(),
+            start_ms: WallMs(start),
+            end_ms: WallMs(end),
+            expected_ms: recorded_ms + 5,
+            recorded_ms,
+            held_ms: 0,
+            damaged_ms: 0,
+            gaps: vec![CauseTotal { cause: GapCause::Power, count: 1, ms: 5 }],
+            floor_kept: true,
+        };
+        assert_eq!(joined(said(1, 0, 100, 95), said(2, 0, 100, 90)).recorded_ms, 90);
+        let both = joined(said(1, 0, 60, 55), said(2, 60, 100, 35));
+        assert_eq!((both.number, both.recorded_ms, both.expected_ms, both.gaps[0].ms), (2, 90, 100, 10));
+        assert_eq!((both.start_ms.0, both.end_ms.0), (0, 100));
     }
 }

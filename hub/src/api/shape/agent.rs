@@ -45,6 +45,8 @@ pub struct AgentDetail {
     pub clock: Option<ClockView>,
     /// Absent where the disk says nothing of itself.
     pub wear: Option<WearView>,
+    /// Ed25519 public key (SPKI DER, base64): checks what the agent signed.
+    pub signing_key: String,
     /// X25519 public key, 32 bytes in base64: seal camera credentials to it (HPKE; see `AddCamera`).
     pub sealing_key: String,
     /// X25519 public key of the owner's offline recovery recipient, 32 bytes in base64, where the hub has one.

@@ -24,7 +24,7 @@ pub(in crate::api) struct Gathered {
     pub gaps: Vec<GapRow>,
     pub damage: Vec<Span>,
     pub deleted: Vec<Span>,
-    /// Of the box, up to the end of the stretch.
+    /// Of the box, in the stretch and a few before it.
     pub clock: Vec<ClockRow>,
     /// On the agent's disk and not in a closed, reported file yet.
     pub open: Option<Span>,
@@ -40,7 +40,7 @@ impl Gathered {
         range: Span,
     ) -> Result<Self> {
         let id = camera.camera;
-        let clock = happenings::clock_until(c, camera.agent, range.end_ms).await?;
+        let clock = happenings::clock_around(c, camera.agent, range).await?;
         let gone = deletions::gone(c, id, stream, range).await?;
         let agent = office.fleet.agent(camera.agent);
         let trust = Trust::of(&clock, agent.and_then(|a| a.health.as_ref().map(|h| h.clock.state)));

@@ -137,7 +137,7 @@ async fn a_signed_statement_is_stated_word_for_word_and_anchored_in_the_journal(
     let stored = house.take(batch_of("coverage", 2, &[told, house.coverage(&second)])).await;
     assert_eq!((stored.new, stored.duplicates), (1, 1));
     let rows = house.stated().await;
-    assert_eq!((rows.len(), rows[0].number, rows[0].recorded_ms), (1, 2, 86_380_000));
+    assert_eq!((rows.len(), rows[1].number, rows[1].recorded_ms), (2, 2, 86_380_000));
 }
 
 // RET-05 EVD-01

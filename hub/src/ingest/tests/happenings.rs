@@ -40,10 +40,12 @@ async fn clock_changes_are_kept_in_order_and_journaled() {
     ];
     assert_eq!(house.take(batch_of("clock", 1, &facts)).await.new, 3);
     let mut c = house.db.read().await.unwrap();
-    let changes = store::happenings::clock_until(&mut c, house.agent, WallMs(5_500)).await.unwrap();
+    let changes = store::happenings::clock_before(&mut c, house.agent, WallMs(5_500), 10).await.unwrap();
     let seen: Vec<_> = changes.iter().map(|row| row.at_ms.0).collect();
     assert_eq!(seen, [4_000, 5_000]);
     assert_eq!(changes[1].change, ClockChange::Stepped { by_ms: -86_400_000 });
+    let late = Span::new(WallMs(5_500), WallMs(9_000)).unwrap();
+    assert_eq!(store::happenings::clock_around(&mut c, house.agent, late).await.unwrap().len(), 3);
     assert!(house.journal().await.iter().all(|e| e["action"] == "agent.clock"));
 }
 

@@ -693,6 +693,8 @@ export interface components {
              * @description Number of its current or last MQTT session; only rises.
              */
             session?: number | null;
+            /** @description Ed25519 public key (SPKI DER, base64): checks what the agent signed. */
+            signing_key: string;
             site_name: string;
             summary: components["schemas"]["AgentSummary"];
             /** @description Rust target triple of the running agent. */
