@@ -15,6 +15,7 @@ import { Chips } from "../parts/Chips";
 import { Crumbs } from "../parts/Crumbs";
 import { Faults } from "../parts/Faults";
 import { Forecast } from "../parts/Forecast";
+import { Proofs } from "../parts/Proofs";
 import { State } from "../parts/State";
 import { Empty, Failure, Loading } from "../parts/Trouble";
 import { useLanguage, useText } from "../text";
@@ -121,10 +122,17 @@ function Known({ agent }: { agent: AgentDetail }) {
         </div>
         <aside>
           <div className="card pad">
-            <AgentFacts agent={agent} checkpoints={checkpoints.data ?? null} now={now} zone={zone} />
+            <AgentFacts agent={agent} now={now} zone={zone} />
           </div>
           <h2>{t.settings}</h2>
           <Settings agent={agent} zone={zone} />
+          <h2>{text.keeping.checkpoint.title}</h2>
+          <Proofs
+            agent={summary.id}
+            signingKey={agent.signing_key}
+            checkpoints={checkpoints.data ?? null}
+            zone={zone}
+          />
           <h2>{t.certificate}</h2>
           <div className="card pad">
             {agent.certificate ? (

@@ -1,7 +1,7 @@
 // What is true of a box now, and whether it works by the settings that are wanted.
 import type { ReactNode } from "react";
 import { agentLevel } from "../answer/fleet";
-import type { AgentDetail, Checkpoints, WearView } from "../api/types";
+import type { AgentDetail, WearView } from "../api/types";
 import { useLanguage } from "../text";
 import type { Text } from "../text/en";
 import { ago, type Language, length, stamp } from "../time/format";
@@ -11,12 +11,11 @@ import { State } from "./State";
 
 interface Props {
   agent: AgentDetail;
-  checkpoints: Checkpoints | null;
   now: number;
   zone: string;
 }
 
-export function AgentFacts({ agent, checkpoints, now, zone }: Props) {
+export function AgentFacts({ agent, now, zone }: Props) {
   const { text, language } = useLanguage();
   const t = text.agent;
   const k = text.keeping;
@@ -57,17 +56,6 @@ export function AgentFacts({ agent, checkpoints, now, zone }: Props) {
         health && [t.uptime, length(health.uptime_s * 1000, language)],
         health && [t.footage, bytes(health.footage)],
         agent.wear && [k.wear.name, wearWords(agent.wear, text, language)],
-        checkpoints && [
-          k.checkpoint.name,
-          <span key="p">
-            {checkpoints.newest
-              ? k.checkpoint.words(checkpoints.newest.number, stamp(checkpoints.newest.issued_ms, zone, language))
-              : k.checkpoint.none}
-            {checkpoints.refused.length > 0 && (
-              <div className="wrong">{k.checkpoint.refused(checkpoints.refused.length)}</div>
-            )}
-          </span>,
-        ],
         outbox && [
           t.outbox,
           <span key="o">

@@ -262,6 +262,19 @@ export const keeping = {
     segments: (n: number) => many(n, "segment"),
   },
   checkpoint: {
+    title: "What it proves",
+    key: "Its key",
+    save: "Save the checkpoint",
+    saveKey: "Save the key (PEM)",
+    what: { coverage: "coverage statement", checkpoint: "checkpoint", deletion: "deletion certificate" } as Record<
+      string,
+      string
+    >,
+    why: {
+      bad_signature: "its signature does not verify",
+      broken_chain: "it does not continue the one before",
+      malformed: "it cannot be read",
+    } as Record<string, string>,
     name: "Checkpoint",
     words: (number: number, when: string) => `no. ${number}, ${when}`,
     none: "none yet",

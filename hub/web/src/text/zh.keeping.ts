@@ -258,6 +258,16 @@ export const keeping: typeof english = {
     segments: (n) => `${n} 段`,
   },
   checkpoint: {
+    title: "它能证明什么",
+    key: "它的公钥",
+    save: "保存检查点",
+    saveKey: "保存公钥（PEM）",
+    what: { coverage: "覆盖声明", checkpoint: "检查点", deletion: "删除证明" },
+    why: {
+      bad_signature: "数字签名无法校验",
+      broken_chain: "与前一份不衔接",
+      malformed: "无法读取",
+    },
     name: "检查点",
     words: (number, when) => `第 ${number} 号，${when}`,
     none: "尚无",
