@@ -69,3 +69,14 @@ test("terms of recording are told in one line, a fault by its name (CAP-02)", ()
     ["detail", "91 %"],
   ]);
 });
+
+test("a step of the clock says which way and how far (CAP-05)", () => {
+  const step = entry("agent.clock", {
+    fact: { kind: "clock", at_ms: at, boot_id: "b", boot_ns: 5, change: { is: "stepped", by_ms: -41_000 } },
+  });
+  expect(details(step, fleet, people, en, "en")).toEqual([
+    ["at", "24 Nov 2026 12:00:00 (UTC)"],
+    ["change", "stepped"],
+    ["by", "−41 s"],
+  ]);
+});

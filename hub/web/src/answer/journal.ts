@@ -56,7 +56,8 @@ export function details(
     out.push([t.detail.range ?? "range", range(start, end, "UTC", language)]);
   }
   for (const [path, value] of flat) {
-    const key = path.split(".").at(-1) ?? path;
+    // What changed is no outcome.
+    const key = path === "change.is" ? "change" : (path.split(".").at(-1) ?? path);
     if (silent.has(key) || silent.has(`${key}.${value}`) || value === null || value === "") continue;
     out.push([t.detail[key] ?? key, said(key, value, fleet, people, text, language)]);
   }

@@ -84,6 +84,14 @@ function Known({ camera: detail }: { camera: CameraDetail }) {
 
   const [range, setRange] = useState<Range | null>(null);
   const [cursor, setCursor] = useState<number | null>(null);
+  // A day chosen from the calendar is shown at its first gap, once it is here.
+  const [seeking, setSeeking] = useState(chosenDay !== null);
+  useEffect(() => {
+    if (!seeking || !timeline.data || timeline.isPlaceholderData) return;
+    setSeeking(false);
+    const first = nextGap([timeline.data], day - 1_000);
+    if (first !== null) setCursor(first);
+  }, [seeking, timeline.data, timeline.isPlaceholderData, day]);
   const [asking, setAsking] = useState(false);
   const [holding, setHolding] = useState(false);
   const [, go] = useLocation();
@@ -122,6 +130,7 @@ function Known({ camera: detail }: { camera: CameraDetail }) {
   };
   const showDay = (start_ms: number) => {
     goDay(dayStart(start_ms + 43_200_000, zone));
+    setSeeking(true);
     document.querySelector(".day-nav")?.scrollIntoView({ block: "nearest" });
   };
   const openForm = () => {

@@ -83,6 +83,7 @@ export const journal = {
     event_days: "events",
     quota_bytes: "quota",
     when_short: "when short",
+    change: "change",
     fault: "fault",
     open: "open",
     by_ms: "by",

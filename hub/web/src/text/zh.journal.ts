@@ -81,6 +81,7 @@ export const journal: typeof english = {
     event_days: "事件保存",
     quota_bytes: "空间限额",
     when_short: "空间不足时",
+    change: "变化",
     fault: "故障",
     open: "未排除",
     by_ms: "幅度",
