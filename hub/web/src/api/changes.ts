@@ -91,7 +91,7 @@ export function useHold(camera: string) {
   return useMutation({
     mutationFn: (body: AddHold) =>
       take(http.POST("/api/v1/cameras/{id}/holds", { params: { path: { id: camera } }, body })),
-    onSuccess: () => cache.invalidateQueries({ queryKey: ["timeline", camera] }),
+    onSuccess: () => cache.invalidateQueries({ queryKey: ["timeline"] }),
   });
 }
 

@@ -2,6 +2,7 @@
 import { Button } from "@mantine/core";
 import { Link, useLocation } from "wouter";
 import { agentLevel, cameraLevel, type Level, needsOf, siteLevel, stripHours } from "../answer/fleet";
+import { daysOf } from "../answer/retention";
 import { useFleet } from "../api/reads";
 import type { Fleet, Site } from "../api/types";
 import { CameraTable } from "../parts/CameraTable";
@@ -103,6 +104,7 @@ function Known({ fleet, site }: { fleet: Fleet; site: Site }) {
                 <th>{t.column.state}</th>
                 <th>{t.column.seen}</th>
                 <th>{t.column.disk}</th>
+                <th>{text.keeping.forecast.fact}</th>
                 <th>{t.column.version}</th>
               </tr>
             </thead>
@@ -116,6 +118,7 @@ function Known({ fleet, site }: { fleet: Fleet; site: Site }) {
                   </td>
                   <td>
                     <State level={agentLevel(agent)}>{text.presence[agent.presence]}</State>
+                    {agent.faults > 0 && <div className="s warn">{text.keeping.need.fault(agent.faults)}</div>}
                   </td>
                   <td data-name={t.column.seen}>
                     {agent.last_seen_ms == null ? (
@@ -131,6 +134,18 @@ function Known({ fleet, site }: { fleet: Fleet; site: Site }) {
                     {agent.disk_free != null && agent.disk_total != null
                       ? t.diskFree(bytes(agent.disk_free), bytes(agent.disk_total))
                       : text.common.unknown}
+                  </td>
+                  <td data-name={text.keeping.forecast.fact}>
+                    {agent.hours_possible == null || agent.floor_hours == null ? (
+                      <span className="mute">{text.keeping.forecast.short}</span>
+                    ) : (
+                      <State level={agent.breach_at_ms == null ? "good" : "bad"}>
+                        {text.keeping.need.breach(
+                          daysOf(agent.hours_possible, language),
+                          daysOf(agent.floor_hours, language),
+                        )}
+                      </State>
+                    )}
                   </td>
                   <td data-name={t.column.version}>{agent.version ?? text.common.unknown}</td>
                 </tr>

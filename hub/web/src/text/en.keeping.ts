@@ -60,6 +60,7 @@ export const keeping = {
     missing: (size: string) => `${size} short for the floor.`,
     breach: (when: string) => `Footage under its floor would have to go on ${when}.`,
     tight: "Less than a tenth to spare.",
+    short: "not known yet",
     measuring: "not known yet: the box measures for an hour first",
     bar: (need: string, room: string) => `The floors need ${need}; there is room for ${room}.`,
     perDay: (size: string) => `${size} a day, all cameras together`,

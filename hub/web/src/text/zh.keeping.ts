@@ -60,6 +60,7 @@ export const keeping: typeof english = {
     missing: (size) => `距最短保存期还差 ${size}。`,
     breach: (when) => `若不改变，${when} 起将不得不删除未满最短保存期的录像。`,
     tight: "余量不足一成。",
+    short: "尚不清楚",
     measuring: "尚不清楚：边缘盒需先测量一小时",
     bar: (need, room) => `最短保存期需要 ${need}，可用空间 ${room}。`,
     perDay: (size) => `全部摄像机每天 ${size}`,
