@@ -67,7 +67,7 @@ export function Certificates({ list, cameraName, zone }: Props) {
                   </div>
                 </td>
                 <td data-name={t.column.size}>
-                  {bytes(c.bytes)} <span className="s mute nowrap">· {t.segments(c.segments)}</span>
+                  {bytes(c.bytes)} <span className="s mute">· {t.segments(c.segments)}</span>
                 </td>
               </tr>
             ))}
