@@ -2,6 +2,8 @@
 //
 // Belongs here: one function per thing a person does. Does not: the house (`house.mjs`), walking every page (`walk.mjs`).
 import assert from "node:assert/strict";
+import { createPublicKey } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { until } from "./house.mjs";
 
 const api = async (page, base, path) => (await page.request.get(`${base}/api/v1/${path}`)).json();
@@ -107,4 +109,19 @@ export async function recordEvents(page, base, camera) {
   await page.getByTestId("day-strip").waitFor();
   await page.getByText("around events, 5 s before to 20 s after").waitFor();
   return (await api(page, base, `cameras/${camera}`)).recording;
+}
+
+/** What a box says of its disk and gives to take away: its key, as tools read it. */
+export async function boxProves(page, base, agent) {
+  await page.goto(`${base}/agents/${agent}`);
+  const words = await page.getByTestId("forecast").textContent();
+  assert.match(words, /not known yet: the box measures for an hour first|\d+ (h|d).* at this bitrate/);
+  assert.match(words, /When it is short: recording goes on/, "what gives way is declared");
+  const [saved] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByTestId("proofs").getByRole("button", { name: "Save the key (PEM)" }).click(),
+  ]);
+  const pem = readFileSync(await saved.path(), "utf8");
+  assert.match(pem, /^-----BEGIN PUBLIC KEY-----\n[A-Za-z0-9+/=]+\n-----END PUBLIC KEY-----\n$/);
+  assert.equal(createPublicKey(pem).asymmetricKeyType, "ed25519");
 }

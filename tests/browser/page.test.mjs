@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { launch } from "./chromium.mjs";
 import { House, until } from "./house.mjs";
-import { askTooMuch, findGap, gapOf, makeSchedule, reasonsAreAsked, recordEvents, save, walkCalendar } from "./keeping.mjs";
+import { askTooMuch, boxProves, findGap, gapOf, makeSchedule, reasonsAreAsked, recordEvents, save, walkCalendar } from "./keeping.mjs";
 import { look, open, signIn, stepFrames, walkAll, watch } from "./walk.mjs";
 
 const person = { name: "Lin Wei", password: "correct horse battery staple" };
@@ -162,6 +162,12 @@ step("a browser without H.265 is given the small picture, or a preview marked as
   await look(desk, "watching-derived", pictures);
 });
 
+step("a floor the disk cannot keep is said beforehand and refused with the missing bytes (RET-02)", async () => {
+  const camera = await ripe("Gate 5");
+  await askTooMuch(desk.page, house.base, camera, desk.found);
+  await look(desk, "change-refused", pictures);
+});
+
 step("a camera that falls silent leaves a gap: on the strip with its cause, in the day, and a key finds it", async () => {
   const camera = await ripe("Gate 4");
   await house.silence(14);
@@ -188,18 +194,17 @@ step("hours are set on a phone, by keys, and the box records by them", async () 
   await phone.context.close();
 });
 
-step("a floor the disk cannot keep is said beforehand and refused with the missing bytes (RET-02)", async () => {
-  const camera = await ripe("Gate 5");
-  await askTooMuch(desk.page, house.base, camera, desk.found);
-  await look(desk, "change-refused", pictures);
-});
-
 step("live only needs a reason, sound a purpose; around events is one form away (CAP-02)", async () => {
   const camera = await ripe("Gate 5");
   await reasonsAreAsked(desk.page, house.base, camera);
   await look(desk, "change-asked", pictures);
   const recording = await recordEvents(desk.page, house.base, camera);
   assert.deepEqual(recording, { mode: "event", pre_s: 5, post_s: 20, triggers: ["activity", "manual", "input"] });
+});
+
+step("a box says how long its disk lasts, what gives way, and gives its key to take away (RET-02, EVD-01)", async () => {
+  const fleet = await (await desk.page.request.get(`${house.base}/api/v1/fleet`)).json();
+  await boxProves(desk.page, house.base, fleet.sites[0].agents[0].id);
 });
 
 step("the page was made from the document the hub gives of itself", async () => {
