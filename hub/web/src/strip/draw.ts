@@ -98,12 +98,17 @@ export function draw(
 
   // Under the heights, which stay readable.
   g.fillStyle = colours.late;
-  g.globalAlpha = 0.5;
-  runs(
-    w,
-    (x) => at(r.unsure, x) > 0 && !absent(x),
-    (a, b) => g.fillRect(a, 0, b - a, height),
-  );
+  for (const [much, alpha] of [
+    [1, 0.24],
+    [2, 0.55],
+  ] as const) {
+    g.globalAlpha = alpha;
+    runs(
+      w,
+      (x) => at(r.unsure, x) === much && !absent(x),
+      (a, b) => g.fillRect(a, 0, b - a, height),
+    );
+  }
   g.globalAlpha = 1;
 
   if (!solid) {

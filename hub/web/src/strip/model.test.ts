@@ -98,7 +98,7 @@ test("damaged footage is said before what is kept, and E finds the next event", 
 test("an unsure clock tints its span only", () => {
   const r = raster([{ ...lane, spans: [span(0, 10), span(10, 20, [], "unsynced")] }], 0, 20 * min, 20, now);
   expect(r.unsure[5]).toBe(0);
-  expect(r.unsure[15]).toBe(1);
+  expect(r.unsure[15]).toBe(2);
 });
 
 test("G finds the next gap and A the next activity", () => {

@@ -6,6 +6,7 @@ export interface Raster {
   kept: Uint16Array;
   gap: Uint16Array;
   held: Uint8Array;
+  /** 1 = the box ran on its own clock, 2 = nobody had set it. */
   unsure: Uint8Array;
   future: Uint8Array;
   /** 1 = damaged footage; 1 = an event, its first pixel 2; 1 = a mark of the clock. */
@@ -55,7 +56,7 @@ export function raster(
         if (seen[x]) continue;
         seen[x] = 1;
         out.kept[x] = (out.kept[x] ?? 0) + 1;
-        if (isUnsure(span)) out.unsure[x] = 1;
+        if (isUnsure(span)) out.unsure[x] = Math.max(out.unsure[x] ?? 0, span.clock === "unsynced" ? 2 : 1);
       }
       addActivity(rates, span, from, perPixel * pitch);
     }
