@@ -69,6 +69,24 @@ impl Home {
         self.0.join("store/outbox.mark")
     }
 
+    /// How far footage was read again; may be lost.
+    #[must_use]
+    pub fn scrub(&self) -> PathBuf {
+        self.0.join("store/scrub.json")
+    }
+
+    /// Which cameras' pictures were judged today; may be lost.
+    #[must_use]
+    pub fn judged(&self) -> PathBuf {
+        self.0.join("store/judged.json")
+    }
+
+    /// Since when recorders' logs have not grown; may be lost.
+    #[must_use]
+    pub fn rested_logs(&self) -> PathBuf {
+        self.0.join("store/rested-logs.json")
+    }
+
     /// The accepted desired state and its parts.
     #[must_use]
     pub fn desired(&self) -> PathBuf {

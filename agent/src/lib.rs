@@ -18,6 +18,7 @@ pub mod record;
 pub mod recorder;
 pub mod retention;
 pub mod run;
+pub mod scrub;
 pub mod status;
 pub mod store;
 pub mod uplink;

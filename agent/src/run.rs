@@ -1,5 +1,6 @@
 //! The composition root: knows everybody, and nobody knows it. Starts in order, stops in reverse, says each step.
 
+mod care;
 mod evidence;
 mod keys;
 mod lock;
@@ -203,9 +204,10 @@ fn start_parts(
     let routes =
         Routes { desired: desired_in, orders: orders_in, outbox: base.outbox.clone(), security: base.security.clone() };
     tasks.spawn(route(down, routes, stop.clone()));
-    tasks.spawn(report(uplink.clone(), applied.clone(), recorder, base.clock.clone(), stop.clone()));
+    tasks.spawn(report(uplink.clone(), applied.clone(), recorder.clone(), base.clock.clone(), stop.clone()));
     tasks.spawn(say_changes(uplink.clone(), sources.clone(), stop.clone()));
-    tasks.spawn(health(uplink.clone(), health_config(base, &sources), stop.clone()));
+    let care = care::start_care(base, &recorder, tasks, stop);
+    tasks.spawn(health(uplink.clone(), health_config(base, &sources, &care), stop.clone()));
     let sweeping = SweepConfig {
         vault: base.vault.clone(),
         catalog: base.catalog.clone(),
@@ -223,6 +225,8 @@ fn start_parts(
         line: uplink.line(),
         outbox: base.outbox.clone(),
         faults: base.faults.clone(),
+        scrub: care.scrub,
+        wear: care.wear,
         vault: base.home.vault(),
     };
     tasks.spawn(serve(base.home.status_socket(), answers, stop.clone()));
@@ -252,12 +256,13 @@ fn sources(base: &Base, applied: &watch::Receiver<Applied>, recorder: &watch::Re
     }
 }
 
-fn health_config(base: &Base, sources: &Sources) -> HealthConfig {
+fn health_config(base: &Base, sources: &Sources, care: &care::Care) -> HealthConfig {
     HealthConfig {
         sources: sources.clone(),
         vault: base.home.vault(),
         trusted: base.trusted.clone(),
         outbox: base.outbox.clone(),
+        wear: care.wear.clone(),
         every: base.settings.health_every(),
     }
 }

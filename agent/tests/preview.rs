@@ -200,3 +200,23 @@ async fn every_picture_of_a_preview_keeps_its_time_and_the_file_says_derived() {
         .filter(|f| f.as_ref().unwrap().file_name().to_string_lossy().starts_with("preview-"));
     assert_eq!(left.count(), 1, "only the one still held");
 }
+
+// RET-07
+#[tokio::test]
+async fn a_picture_decodes_and_bytes_that_are_none_do_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut units = pictures().await;
+    let mut original = segment(dir.path(), &units);
+    original.planned.last_piece = 1;
+    preview::decodes(&launch(), &original).await.unwrap();
+    // The sets are as they were, every picture's own bytes are noise.
+    for unit in &mut units {
+        for (n, byte) in unit.iter_mut().enumerate().skip(120) {
+            *byte = (n * 31 % 251) as u8;
+        }
+    }
+    let mut noise = segment(dir.path(), &units);
+    noise.planned.last_piece = 1;
+    let refused = preview::decodes(&launch(), &noise).await.unwrap_err();
+    assert!(matches!(refused, PreviewError::Nothing(_)), "{refused}");
+}

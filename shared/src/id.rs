@@ -105,6 +105,23 @@ id!(/// One life of an agent's outbox.
 id!(/// One life of a recorder process. Also names its log and its socket.
     RecorderId, "recorder");
 
+impl RecorderId {
+    /// A new identifier that sorts after another one, also when the clock was put back since or was never set.
+    #[must_use]
+    pub fn after(earlier: Self) -> Self {
+        let fresh = Self::generate();
+        if fresh > earlier {
+            return fresh;
+        }
+        let mut ms = [0; 8];
+        ms[2..].copy_from_slice(&earlier.0.as_bytes()[..6]);
+        let next = u64::from_be_bytes(ms).saturating_add(1).to_be_bytes();
+        let mut bytes = *fresh.0.as_bytes();
+        bytes[..6].copy_from_slice(&next[2..]);
+        Self(Uuid::from_bytes(bytes))
+    }
+}
+
 /// Which stream of a camera.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -214,6 +231,19 @@ impl fmt::Display for SegmentId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // CAP-05
+    #[test]
+    fn a_recorder_that_starts_in_1970_is_named_after_the_one_before_it() {
+        // Made in 2112.
+        let earlier: RecorderId = "04134e5d-ac96-774b-bcce-b302099a8057".parse().unwrap();
+        let after = RecorderId::after(earlier);
+        assert!(after > earlier);
+        assert_eq!(after.to_string().parse(), Ok(after), "it is one of ours");
+        assert!(RecorderId::after(after) > after);
+        let usual: RecorderId = "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap();
+        assert!(RecorderId::after(usual).made_at_ms() > usual.made_at_ms() + 1);
+    }
 
     #[test]
     fn an_id_has_one_spelling_only() {

@@ -90,6 +90,8 @@ fn fill(home: &Home, segments: u64) -> anyhow::Result<()> {
                 bytes: ByteSize::mib(22),
                 digest: Digest::of(segment.to_string().as_bytes()),
                 skew_s: 0,
+                damaged: false,
+                anchored: 0,
                 clock: ClockState::Ntp,
                 recovered: false,
             })?;

@@ -11,6 +11,8 @@ use crate::store::{RowError, frame, unframe};
 pub const BLOCK_MS: i64 = 600_000;
 const ENTRY: usize = 64;
 const VERSION: u8 = 1;
+/// Bits of an entry's flags.
+const DAMAGED: u8 = 1;
 
 /// A camera stream, in the order of keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,6 +25,7 @@ pub struct StreamKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
     pub segment: SegmentId,
+    /// Its true time, as far as it is known; the file says what the clock showed.
     pub span: Span,
     pub bytes: ByteSize,
     pub digest: Digest,
@@ -31,6 +34,10 @@ pub struct Entry {
     pub clock: ClockState,
     /// Cut back after a crash.
     pub recovered: bool,
+    /// Its bytes are no longer those that were recorded: it counts as footage nowhere.
+    pub damaged: bool,
+    /// Recorded while nobody had set the clock, and moved since to its true time: by so many anchorings of its boot.
+    pub anchored: u8,
 }
 
 impl Entry {
@@ -49,6 +56,13 @@ impl Entry {
     pub fn block(&self) -> BlockKey {
         BlockKey { stream: self.stream(), number: block_number(self.span.start_ms) }
     }
+}
+
+/// Seconds from an end as people know it to the one ages are counted from.
+#[must_use]
+pub fn skew_s(end: WallMs, aged_from: WallMs) -> i32 {
+    let ms = aged_from.since(end);
+    i32::try_from(ms / 1000).unwrap_or(if ms > 0 { i32::MAX } else { i32::MIN })
 }
 
 /// Which ten minutes since 1970 a moment lies in; times before 1970 lie in the first.
@@ -154,7 +168,8 @@ impl Block {
                 ClockState::Rtc => 1,
                 ClockState::Ntp => 2,
             };
-            out.extend_from_slice(&[clock, u8::from(entry.recovered), 0, 0]);
+            let flags = if entry.damaged { DAMAGED } else { 0 };
+            out.extend_from_slice(&[clock, u8::from(entry.recovered), flags, entry.anchored]);
             out.extend_from_slice(&entry.digest.0);
         }
         frame(VERSION, &out)
@@ -194,6 +209,8 @@ fn decode_entry(key: BlockKey, bytes: &[u8; ENTRY]) -> Entry {
             _ => ClockState::Unsynced,
         },
         recovered: bytes[29] != 0,
+        damaged: bytes[30] & DAMAGED != 0,
+        anchored: bytes[31],
     }
 }
 
@@ -210,6 +227,8 @@ pub(crate) mod tests {
             skew_s: -3,
             clock: ClockState::Ntp,
             recovered: sequence.is_multiple_of(2),
+            damaged: sequence.is_multiple_of(3),
+            anchored: 2,
         }
     }
 

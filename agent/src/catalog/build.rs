@@ -4,16 +4,20 @@
 //! Does not: the database (`index`).
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use farwatch_shared::id::{RunId, SegmentId};
 use farwatch_shared::time::{Clock, Span, WallMs};
+use farwatch_shared::wire::latest::ClockFact;
 use tracing::{info, warn};
 
-use super::block::{Entry, StreamKey};
+use super::anchors::{Anchors, Placed};
+use super::block::{Entry, StreamKey, skew_s};
 use super::index::Index;
 use crate::enrol::TrustedTime;
 use crate::ledger::entry::{Closed, RecorderEntry};
-use crate::ledger::follow::{Cursors, Followed, Follower};
+use crate::ledger::follow::{Cursors, Followed, Follower, logs};
+use crate::ledger::log::LogReader;
 use crate::store::StoreError;
 use crate::vault::{Vault, VaultError};
 
@@ -30,34 +34,66 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// How far a segment's end lies from the line of evidence, in seconds. Measured by boot time when the segment is of
-    /// this boot; otherwise its own times are all there is.
-    fn skew_s(&self, closed: &Closed) -> i32 {
+    /// Where a segment's end lies on the line of evidence. Measured by boot time when the segment closed a moment ago;
+    /// otherwise its own times, and what is known of its boot's clock, are all there is.
+    fn aged_from(&self, closed: &Closed, placed: Placed, anchors: &Anchors) -> WallMs {
         let age_ns = self.clock.boot().0.saturating_sub(closed.end.boot_ns.0);
         if age_ns < 0 || age_ns / 1_000_000 > LATE_MS {
-            return 0;
+            return anchors.aged_from(closed, placed, self.trusted.now());
         }
         let evidence = self.trusted.now().plus_ms(-(age_ns / 1_000_000));
-        // A few seconds are the difference of two honest clocks.
-        match evidence.since(closed.end.wall_ms) / 1000 {
-            small if small.abs() <= 30 => 0,
-            large => i32::try_from(large).unwrap_or(if large > 0 { i32::MAX } else { i32::MIN }),
+        let end = placed.span.end_ms;
+        match evidence.since(end) {
+            // A few seconds are the difference of two honest clocks.
+            small if small.abs() <= 30_000 => end,
+            // Moved to its true time, it is no older than that, though the line of evidence may lag behind.
+            _ if end != closed.end.wall_ms => evidence.max(end),
+            _ => evidence,
         }
     }
 }
 
 /// The catalog's entry for a closing; `None` when it covers no time.
-fn entry_of(closed: &Closed, recovered: bool, skew_s: i32) -> Option<Entry> {
+fn entry_of(closed: &Closed, recovered: bool, evidence: &Evidence, anchors: &Anchors) -> Option<Entry> {
+    let recorded = Span::new(closed.start.wall_ms, closed.end.wall_ms.max(closed.start.wall_ms.plus_ms(1)))?;
+    let placed = anchors.place(closed.segment.run.boot, closed.start.boot_ns, recorded, closed.clock);
     Some(Entry {
         segment: closed.segment,
-        span: Span::new(closed.start.wall_ms, closed.end.wall_ms.max(closed.start.wall_ms.plus_ms(1)))?,
+        span: placed.span,
         bytes: closed.bytes,
         digest: closed.digest,
-        skew_s,
+        skew_s: skew_s(placed.span.end_ms, evidence.aged_from(closed, placed, anchors)),
         clock: closed.clock,
         recovered,
+        damaged: false,
+        anchored: placed.anchored,
     })
 }
+
+/// What all logs say of the clock, read ahead when the catalog is made anew: each closing is then placed once, knowing
+/// what came after it.
+pub fn learn_clock(index: &mut Index, recorder_ledgers: &Path) {
+    if !index.meta.cursors.is_empty() {
+        return;
+    }
+    let mut learn = |fact: ClockFact| {
+        index.meta.anchors.learn(&fact);
+    };
+    for (_, path) in logs(recorder_ledgers) {
+        // A damaged log is told of when it is followed.
+        let Ok(mut reader) = LogReader::open(&path, None) else { continue };
+        while let Ok(Some(entry)) = reader.next_entry() {
+            if entry.payload.starts_with(CLOCK)
+                && let Ok(RecorderEntry::Clock { fact }) = serde_json::from_slice(&entry.payload)
+            {
+                learn(fact);
+            }
+        }
+    }
+}
+
+/// How a line about the clock begins, so that few others are decoded.
+const CLOCK: &[u8] = br#"{"is":"clock""#;
 
 /// Takes in what the logs have that is new; says whether anything was.
 ///
@@ -84,11 +120,11 @@ pub fn follow(index: &mut Index, follower: &mut Follower, evidence: &Evidence) -
 fn take_in(index: &mut Index, followed: &Followed, evidence: &Evidence) -> Result<(), StoreError> {
     match &followed.entry {
         RecorderEntry::Closed(closed) => {
-            let entry = entry_of(closed, false, evidence.skew_s(closed));
+            let entry = entry_of(closed, false, evidence, &index.meta.anchors);
             entry.map_or(Ok(()), |entry| index.add(entry))
         }
         RecorderEntry::Recovered { closed, .. } => {
-            let entry = entry_of(closed, true, evidence.skew_s(closed));
+            let entry = entry_of(closed, true, evidence, &index.meta.anchors);
             entry.map_or(Ok(()), |entry| index.add(entry))
         }
         RecorderEntry::Gap(gap) => {
@@ -98,6 +134,10 @@ fn take_in(index: &mut Index, followed: &Followed, evidence: &Evidence) -> Resul
             Ok(())
         }
         RecorderEntry::Deleted { segment, span, .. } => index.remove(segment, span.start_ms),
+        RecorderEntry::Clock { fact } => match index.meta.anchors.learn(fact) {
+            Some(anchor) => index.reanchor(anchor),
+            None => Ok(()),
+        },
         RecorderEntry::Started { .. }
         | RecorderEntry::Settled { .. }
         | RecorderEntry::RunOpened { .. }
@@ -181,7 +221,7 @@ fn compare_stream(
             match files.binary_search_by_key(&wanted, |f| (f.run, f.sequence)) {
                 Ok(at) => known[at] = true,
                 Err(_) => {
-                    index.remove(&entry.segment, entry.span.start_ms)?;
+                    index.lose(entry)?;
                     repair.removed += 1;
                 }
             }
@@ -191,7 +231,7 @@ fn compare_stream(
     for (file, _) in files.iter().zip(&known).filter(|(file, known)| !**known && !file.newest) {
         let segment =
             SegmentId { camera: stream.camera, stream: stream.stream, run: file.run, sequence: file.sequence };
-        if let Some(entry) = read_entry(vault, &segment) {
+        if let Some(entry) = read_entry(vault, &segment, &index.meta.anchors) {
             index.add(entry)?;
             repair.added += 1;
         }
@@ -200,7 +240,7 @@ fn compare_stream(
 }
 
 /// An entry from the file alone: for footage whose log is gone.
-fn read_entry(vault: &Vault, segment: &SegmentId) -> Option<Entry> {
+fn read_entry(vault: &Vault, segment: &SegmentId, anchors: &Anchors) -> Option<Entry> {
     let contents = match vault.read(segment) {
         Ok(contents) => contents,
         Err(error) => {
@@ -211,13 +251,17 @@ fn read_entry(vault: &Vault, segment: &SegmentId) -> Option<Entry> {
     let start_ms = contents.ident.wall_ms;
     let last = contents.pieces.iter().rev().find_map(|piece| piece.fragment)?;
     let end_ms = last.ident.wall_ms.plus_ms(i64::try_from(last.video.duration / 90).unwrap_or(0));
+    let recorded = Span::new(start_ms, end_ms.max(start_ms.plus_ms(1)))?;
+    let placed = anchors.place(segment.run.boot, contents.ident.boot_ns, recorded, contents.ident.clock);
     Some(Entry {
         segment: *segment,
-        span: Span::new(start_ms, end_ms.max(start_ms.plus_ms(1)))?,
+        span: placed.span,
         bytes: contents.size(),
         digest: contents.digest(),
         skew_s: 0,
         clock: contents.ident.clock,
         recovered: true,
+        damaged: false,
+        anchored: placed.anchored,
     })
 }

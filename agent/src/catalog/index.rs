@@ -4,16 +4,19 @@ use std::collections::BTreeMap;
 
 use farwatch_shared::id::{CameraId, SegmentId, StreamName};
 use farwatch_shared::size::ByteSize;
-use farwatch_shared::time::{DAY_MS, Span, WallMs};
+use farwatch_shared::time::{ClockState, DAY_MS, Span, WallMs};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use super::block::{BLOCK_MS, Block, BlockKey, Entry, StreamKey, block_number};
+use super::anchors::{Anchor, Anchors, moved};
+use super::block::{BLOCK_MS, Block, BlockKey, Entry, StreamKey, block_number, skew_s};
 use crate::ledger::follow::Cursors;
 use crate::store::{Batch, Db, StoreError, frame, unframe};
 
 const META: &[u8] = b"m";
 const VERSION: u8 = 1;
+/// Missing files remembered one by one: more is a disk that is not there.
+const LOST: usize = 2_048;
 /// A segment may last 5 minutes and a little: it overlaps a range whose first block is later than its own.
 const LOOK_BACK_MS: i64 = BLOCK_MS;
 
@@ -24,6 +27,12 @@ pub struct Meta {
     pub cursors: Cursors,
     /// As of the last flush; blocks may be newer unless the stop was clean.
     pub totals: Vec<(CameraId, StreamName, Totals)>,
+    /// Segments whose files were found missing, until somebody asked and told of them.
+    #[serde(default)]
+    pub lost: Vec<(SegmentId, Span)>,
+    /// What the logs said of the clock.
+    #[serde(default)]
+    pub anchors: Anchors,
 }
 
 /// Holes of a stream, in figures.
@@ -152,6 +161,9 @@ impl Index {
         }
         let Some((block, dirty)) = self.open.get_mut(&stream) else { return Ok(()) };
         *dirty = Dirty::Yes;
+        let known = block.entries.iter().find(|e| e.segment == entry.segment);
+        // What a scrub found stays true when a log is read again.
+        let entry = Entry { damaged: entry.damaged || known.is_some_and(|e| e.damaged), ..entry };
         let before = block.insert(entry);
         let totals = self.totals.entry(stream).or_default();
         if let Some(before) = before {
@@ -170,25 +182,65 @@ impl Index {
         let key = BlockKey { stream, number: block_number(start_ms) };
         let Some(mut block) = self.read_block(key)? else { return Ok(()) };
         let Some(gone) = block.remove(segment) else { return Ok(()) };
-        let emptied = block.entries.is_empty();
-        if let Some((open, dirty)) = self.open.get_mut(&stream)
-            && open.key == key
-        {
-            (*open, *dirty) = (block, Dirty::Yes);
-        } else {
-            let mut batch = Batch::default();
-            if emptied {
-                batch.remove(&key.bytes());
-            } else {
-                batch.put(&key.bytes(), block.encode());
-            }
-            self.db.apply(batch)?;
-        }
+        self.keep(block)?;
         let oldest = self.first_start(stream)?;
         let totals = self.totals.entry(stream).or_default();
         uncount(totals, &gone);
         totals.oldest_ms = oldest;
         Ok(())
+    }
+
+    /// Says of a segment that starts at a known time whether its bytes are those that were recorded; whether it is known.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn mark(&mut self, segment: &SegmentId, start_ms: WallMs, damaged: bool) -> Result<bool, StoreError> {
+        let stream = StreamKey { camera: segment.camera, stream: segment.stream };
+        let key = BlockKey { stream, number: block_number(start_ms) };
+        let Some(mut block) = self.read_block(key)? else { return Ok(false) };
+        let Some(entry) = block.entries.iter_mut().find(|e| e.segment == *segment) else { return Ok(false) };
+        if entry.damaged != damaged {
+            entry.damaged = damaged;
+            self.keep(block)?;
+        }
+        Ok(true)
+    }
+
+    /// Moves what was recorded in a boot before its clock was set to its true time. Done twice it moves nothing.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn reanchor(&mut self, anchor: Anchor) -> Result<(), StoreError> {
+        let streams: Vec<StreamKey> = self.totals.keys().copied().collect();
+        for stream in streams {
+            let entries = self.oldest(stream, WallMs(i64::MIN), usize::MAX)?;
+            let follows = |e: &&Entry| {
+                e.clock == ClockState::Unsynced && e.segment.run.boot == anchor.boot && e.anchored < anchor.number
+            };
+            for entry in entries.iter().filter(follows) {
+                let span = moved(entry.span, anchor.by_ms);
+                // What was measured against the line of evidence moves along only backwards: a line that lagged behind
+                // makes nothing older than its true time.
+                let measured = entry.aged_from().plus_ms(anchor.by_ms.min(0));
+                let skew_s = skew_s(span.end_ms, measured.max(span.end_ms));
+                self.remove(&entry.segment, entry.span.start_ms)?;
+                self.add(Entry { span, skew_s, anchored: anchor.number, ..*entry })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a changed block back where it was read from.
+    fn keep(&mut self, block: Block) -> Result<(), StoreError> {
+        if let Some((open, dirty)) = self.open.get_mut(&block.key.stream)
+            && open.key == block.key
+        {
+            (*open, *dirty) = (block, Dirty::Yes);
+            return Ok(());
+        }
+        let mut batch = Batch::default();
+        put_block(&mut batch, &block);
+        self.db.apply(batch)
     }
 
     fn first_start(&self, stream: StreamKey) -> Result<Option<WallMs>, StoreError> {
@@ -253,6 +305,18 @@ impl Index {
             number = next;
         }
         Ok(found)
+    }
+
+    /// Forgets a segment whose file is not there, and remembers that until it is told.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn lose(&mut self, entry: &Entry) -> Result<(), StoreError> {
+        self.remove(&entry.segment, entry.span.start_ms)?;
+        if self.meta.lost.len() < LOST && self.meta.lost.iter().all(|(segment, _)| *segment != entry.segment) {
+            self.meta.lost.push((entry.segment, entry.span));
+        }
+        Ok(())
     }
 
     /// Counts a hole.

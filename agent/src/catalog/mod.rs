@@ -3,6 +3,7 @@
 //! Belongs here: one row per camera stream and ten minutes, totals per stream, gap figures. Does not: deciding what to delete
 //! or send, reading footage. Memory holds one open block and a few figures per stream, whatever the number of segments.
 
+mod anchors;
 mod block;
 mod build;
 mod index;

@@ -11,7 +11,7 @@ use tokio::sync::{oneshot, watch};
 use tracing::{error, info, warn};
 
 use super::block::{Entry, StreamKey};
-use super::build::{Evidence, Repair, compare, follow};
+use super::build::{Evidence, Repair, compare, follow, learn_clock};
 use super::index::{Index, Totals};
 use crate::ledger::follow::Follower;
 use crate::store::{Db, Opened, StoreError};
@@ -45,6 +45,9 @@ enum Request {
     Overlapping(StreamKey, Span, oneshot::Sender<Vec<Entry>>),
     Oldest(StreamKey, WallMs, usize, oneshot::Sender<Vec<Entry>>),
     Remove(Vec<(SegmentId, WallMs)>, oneshot::Sender<()>),
+    Mark(SegmentId, WallMs, bool, oneshot::Sender<bool>),
+    Lost(oneshot::Sender<Vec<(SegmentId, Span)>>),
+    Told(Vec<SegmentId>, oneshot::Sender<()>),
     Look,
     Stop(oneshot::Sender<()>),
 }
@@ -88,6 +91,30 @@ impl Catalog {
     /// When it is not open or busy; a later comparison with the vault forgets them too.
     pub async fn remove(&self, gone: Vec<(SegmentId, WallMs)>) -> Result<(), CatalogError> {
         self.ask(|answer| Request::Remove(gone, answer)).await
+    }
+
+    /// Says of a segment that starts at a known time whether its bytes are those that were recorded; whether it is known.
+    ///
+    /// # Errors
+    /// When it is not open or busy.
+    pub async fn mark(&self, segment: SegmentId, start_ms: WallMs, damaged: bool) -> Result<bool, CatalogError> {
+        self.ask(|answer| Request::Mark(segment, start_ms, damaged, answer)).await
+    }
+
+    /// Segments whose files were not there when the catalog was compared with the vault, and the time they covered.
+    ///
+    /// # Errors
+    /// When it is not open or busy.
+    pub async fn lost(&self) -> Result<Vec<(SegmentId, Span)>, CatalogError> {
+        self.ask(Request::Lost).await
+    }
+
+    /// Those are told of, or went on purpose.
+    ///
+    /// # Errors
+    /// When it is not open or busy; they are then named again.
+    pub async fn told(&self, lost: Vec<SegmentId>) -> Result<(), CatalogError> {
+        self.ask(|answer| Request::Told(lost, answer)).await
     }
 
     /// Says that a recorder's log grew.
@@ -156,6 +183,7 @@ fn open(config: &CatalogConfig) -> Result<Index, StoreError> {
     if let Opened::MovedAside { to, why } = &how {
         warn!(to = %to.display(), %why, "the catalog was damaged; it is rebuilt from the logs and the vault");
     }
+    learn_clock(&mut index, &config.recorder_ledgers);
     let mut follower = Follower::new(config.recorder_ledgers.clone());
     follow(&mut index, &mut follower, &config.evidence)?;
     if how != Opened::Clean || !damaged.is_empty() {
@@ -193,6 +221,16 @@ fn run(
                 let _ = answer.send(());
                 changed = true;
             }
+            Ok(Request::Mark(segment, start_ms, damaged, answer)) => {
+                let _ = answer.send(index.mark(&segment, start_ms, damaged)?);
+            }
+            Ok(Request::Lost(answer)) => {
+                let _ = answer.send(index.meta.lost.clone());
+            }
+            Ok(Request::Told(lost, answer)) => {
+                index.meta.lost.retain(|(segment, _)| !lost.contains(segment));
+                let _ = answer.send(());
+            }
             Ok(Request::Look) | Err(RecvTimeoutError::Timeout) => {}
             Ok(Request::Stop(done)) => {
                 let closed = index.close();
@@ -224,6 +262,7 @@ pub fn reindex(config: &CatalogConfig) -> Result<Repair, StoreError> {
     }
     let (db, _) = Db::open(&fresh, CACHE, &config.evidence.clock)?;
     let (mut index, _) = Index::load(db)?;
+    learn_clock(&mut index, &config.recorder_ledgers);
     follow(&mut index, &mut Follower::new(config.recorder_ledgers.clone()), &config.evidence)?;
     let repair = compare(&mut index, &config.vault)?;
     index.close()?;

@@ -5,6 +5,7 @@
 //! footage times never do.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use farwatch_shared::time::{BootNs, Clock, ClockState, DAY_MS, WallMs};
@@ -92,7 +93,11 @@ struct Inner {
     file: Option<PathBuf>,
     built: WallMs,
     kept: Mutex<Kept>,
+    /// Estimated error of the wall clock; [`UNKNOWN`] when nobody knows it.
+    error_us: AtomicI64,
 }
+
+const UNKNOWN: i64 = i64::MIN;
 
 impl std::fmt::Debug for TrustedTime {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -115,7 +120,7 @@ impl TrustedTime {
             None => Line::new(built, boot).after_boot(wall, state, boot),
         };
         let kept = Mutex::new(Kept { line, written_ms: WallMs(0) });
-        Self(Arc::new(Inner { clock, file: Some(file), built, kept }))
+        Self(Arc::new(Inner { clock, file: Some(file), built, kept, error_us: AtomicI64::new(UNKNOWN) }))
     }
 
     /// Not persisted, starting at the clock's wall time: for tests and before enrolment.
@@ -123,7 +128,8 @@ impl TrustedTime {
     pub fn unpersisted(clock: Clock) -> Self {
         let line = Line::new(clock.wall(), clock.boot());
         let kept = Mutex::new(Kept { line, written_ms: WallMs(0) });
-        Self(Arc::new(Inner { clock, file: None, built: WallMs(0), kept }))
+        let error_us = AtomicI64::new(UNKNOWN);
+        Self(Arc::new(Inner { clock, file: None, built: WallMs(0), kept, error_us }))
     }
 
     #[must_use]
@@ -135,6 +141,17 @@ impl TrustedTime {
     #[must_use]
     pub fn clock_state(&self) -> ClockState {
         clock_state(self.0.clock.wall(), self.0.built)
+    }
+
+    /// By how much the wall clock may be wrong, where the time service says so.
+    #[must_use]
+    pub fn clock_error_us(&self) -> Option<i64> {
+        Some(self.0.error_us.load(Ordering::Relaxed)).filter(|us| *us != UNKNOWN)
+    }
+
+    /// What the time service said last.
+    pub fn set_clock_error_us(&self, error_us: Option<i64>) {
+        self.0.error_us.store(error_us.unwrap_or(UNKNOWN), Ordering::Relaxed);
     }
 
     /// Takes a verified document's time of issue into account.

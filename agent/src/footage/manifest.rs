@@ -69,12 +69,16 @@ pub async fn gather(catalog: &Catalog, vault: &Vault, pull: &PullOrder) -> Resul
 fn read_all(vault: &Vault, stream: StreamKey, range: Span, entries: &[Entry]) -> Result<Vec<Sending>, GatherError> {
     let mut sending = Vec::new();
     for entry in entries {
-        let contents = vault.read(&entry.segment).map_err(|error| {
+        let mut contents = vault.read(&entry.segment).map_err(|error| {
             warn!(segment = %entry.segment, %error, "a segment cannot be read for a pull");
             GatherError::Unreadable
         })?;
         if contents.digest() != entry.digest || contents.rest.0 != 0 {
             return Err(GatherError::Changed { segment: entry.segment.short() });
+        }
+        if entry.anchored > 0 {
+            // The file says what the clock showed; people ask for the time it was.
+            contents.ident.wall_ms = entry.span.start_ms;
         }
         if let Some(selection) = select(&contents, range) {
             let segment = describe(&contents, selection, Some(entry.digest));

@@ -16,4 +16,5 @@ mod upload;
 
 pub use accept::{Context, accept};
 pub use desk::{Desk, DeskConfig};
-pub use select::{Selection, select};
+pub use manifest::{GatherError, Sending, gather};
+pub use select::{Selection, describe, select};

@@ -133,6 +133,12 @@ impl Faults {
         self.ledger.state(|s| s.faults.iter().cloned().collect())
     }
 
+    /// The fault that tells of a file, if one does.
+    #[must_use]
+    pub fn of_segment(&self, segment: &SegmentId) -> Option<OpenFault> {
+        self.ledger.state(|s| s.faults.damaged().find(|(damaged, _)| damaged == segment).map(|(_, open)| open.clone()))
+    }
+
     /// Files whose bytes are no longer what was recorded, with the time they cover.
     #[must_use]
     pub fn damaged(&self) -> Vec<(SegmentId, Option<Span>)> {

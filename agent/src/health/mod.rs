@@ -13,8 +13,11 @@ mod memory;
 mod network;
 mod sample;
 mod temperature;
+mod wear;
 
 pub use cameras::{Sources, camera_states, footage, say_changes};
+pub use clock::watch_clock;
 pub use disk::of_vault as disk_of;
 pub use faults::{About, Faults, Told};
 pub use sample::{HealthConfig, health, take};
+pub use wear::watch_wear;

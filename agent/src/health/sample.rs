@@ -6,8 +6,9 @@ use farwatch_shared::keys::random32;
 use farwatch_shared::size::ByteSize;
 use farwatch_shared::time::{BootNs, Clock};
 use farwatch_shared::topic::Up;
-use farwatch_shared::wire::latest::{HealthSample, OutboxHealth, RecorderHealth};
+use farwatch_shared::wire::latest::{DiskWear, HealthSample, OutboxHealth, RecorderHealth};
 use sysinfo::{Components, Networks, System};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
@@ -25,6 +26,7 @@ pub struct HealthConfig {
     pub vault: std::path::PathBuf,
     pub trusted: TrustedTime,
     pub outbox: Outbox,
+    pub wear: watch::Receiver<Option<DiskWear>>,
     pub every: Duration,
 }
 
@@ -66,7 +68,7 @@ pub fn take(samplers: &mut Samplers, config: &HealthConfig) -> HealthSample {
         mem_used,
         agent_mem: memory::of_process(std::process::id()).unwrap_or(ByteSize(0)),
         recorder_mem: recorder.pid.and_then(memory::of_process),
-        disk: disk::of_vault(&config.vault, footage(&config.sources)),
+        disk: disk::of_vault(&config.vault, footage(&config.sources), config.wear.borrow().clone()),
         temperature_mc: temperature::hottest(&mut samplers.components),
         network: network::interfaces(&mut samplers.networks, elapsed),
         recorder: RecorderHealth {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use farwatch_shared::digest::Digest;
 use farwatch_shared::evidence::entry::GoneSegment;
-use farwatch_shared::evidence::{Checkpoint, CoverageStatement, DeletedWhy, DeletionCertificate};
+use farwatch_shared::evidence::{Checkpoint, CoverageStatement, DeletedWhy, DeletionCertificate, LogHead};
 use farwatch_shared::id::{CameraId, HoldId, OrderId, RecorderId, RunId, SegmentId, StreamName};
 use farwatch_shared::seal::Signed;
 use farwatch_shared::size::ByteSize;
@@ -95,6 +95,10 @@ pub enum AgentBody {
     /// What went, signed.
     Certificate {
         signed: Signed<DeletionCertificate>,
+    },
+    /// A recorder's log goes: nothing it tells of is left. It ended here, as checkpoints say.
+    LogGone {
+        head: LogHead,
     },
     /// These are about to go, all of one camera stream; written and synced before they do. What a certificate is made of.
     Deleting {
@@ -204,6 +208,7 @@ impl AgentState {
             AgentBody::Certificate { signed } => self.proved.certified(signed),
             AgentBody::Access { .. }
             | AgentBody::Clock { .. }
+            | AgentBody::LogGone { .. }
             | AgentBody::Breach { .. }
             | AgentBody::Security { .. } => {}
         }

@@ -50,6 +50,7 @@ pub struct Instant {
     pub boot_ns: BootNs,
     pub boot_id: String,
     pub clock: ClockState,
+    pub clock_error_us: Option<i64>,
 }
 
 /// A checkpoint to be signed, and how far it covers the recorders' logs.
@@ -89,7 +90,7 @@ pub fn make(
                 boot_id: now.boot_id.clone(),
                 boot_ns: now.boot_ns,
                 clock: now.clock,
-                clock_error_us: None,
+                clock_error_us: now.clock_error_us,
                 previous: Digest::ZERO,
                 heads: heads.next().unwrap_or_default().to_vec(),
                 logs: std::iter::once(("agent".to_owned(), own))

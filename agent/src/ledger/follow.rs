@@ -119,7 +119,7 @@ fn stamp(path: &Path) -> Option<(u64, SystemTime)> {
 }
 
 /// The logs of a directory, oldest recorder first (their ids sort by time).
-pub(super) fn logs(dir: &Path) -> Vec<(RecorderId, PathBuf)> {
+pub(crate) fn logs(dir: &Path) -> Vec<(RecorderId, PathBuf)> {
     let mut logs: Vec<_> = std::fs::read_dir(dir)
         .into_iter()
         .flatten()

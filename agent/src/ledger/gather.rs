@@ -77,6 +77,7 @@ fn take_in(heads: &mut Heads, followed: &Followed, done: &mut Vec<(RecorderId, C
         RecorderEntry::CleanStop { .. } => done.extend(heads.all()),
         RecorderEntry::Started { .. }
         | RecorderEntry::Settled { .. }
+        | RecorderEntry::Clock { .. }
         | RecorderEntry::RunOpened { .. }
         | RecorderEntry::Deleted { .. } => {}
     }

@@ -8,12 +8,14 @@
 pub mod agent;
 pub mod checkpoint;
 pub mod days;
+pub mod deleted;
 pub mod follow;
 pub mod gather;
 pub mod heads;
 pub mod log;
 pub mod open_faults;
 pub mod proved;
+pub mod prune;
 pub mod security;
 pub mod witness;
 

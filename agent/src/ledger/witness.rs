@@ -52,6 +52,8 @@ pub struct Terms {
     /// Start of each stream's oldest footage.
     pub oldest: BTreeMap<StreamKey, WallMs>,
     pub clock: Option<ClockState>,
+    /// By how much the wall clock may be wrong.
+    pub clock_error_us: Option<i64>,
 }
 
 /// What the witness needs.
@@ -245,6 +247,7 @@ impl Witness {
             boot_ns: self.config.clock.boot(),
             boot_id: self.config.boot_id.clone(),
             clock: terms.clock.unwrap_or(ClockState::Unsynced),
+            clock_error_us: terms.clock_error_us,
         };
         let own = self.config.ledger.position();
         let made = self.config.ledger.state(|s| {

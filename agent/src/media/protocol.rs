@@ -63,6 +63,9 @@ pub struct PreviewTask {
     /// Widest picture wanted; smaller ones are not enlarged.
     pub max_width: u32,
     pub bits_per_second: u32,
+    /// The worker gives up when the decoder complains of anything: no picture is guessed from damaged bytes.
+    #[serde(default)]
+    pub strict: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -26,6 +26,12 @@ pub fn of_recorder(followed: &Followed) -> Option<Draft> {
             origin: followed.origin(),
             body: gap_body(gap),
         }),
+        RecorderEntry::Clock { fact } => Some(Draft {
+            class: FactClass::Clock,
+            at_ms: fact.at_ms,
+            origin: followed.origin(),
+            body: FactBody::Clock(fact.clone()),
+        }),
         // Closings travel as chain heads, which the agent's own log has.
         RecorderEntry::Closed(_)
         | RecorderEntry::Recovered { .. }
@@ -73,6 +79,7 @@ pub fn of_agent(index: u64, entry: &AgentEntry) -> Option<Draft> {
         AgentBody::Session { .. }
         | AgentBody::Accepted { .. }
         | AgentBody::Spent { .. }
+        | AgentBody::LogGone { .. }
         | AgentBody::Deleting { .. } => return None,
     };
     Some(Draft { class, at_ms: entry.at_ms, origin: format!("agent/{index}"), body })

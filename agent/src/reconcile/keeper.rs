@@ -20,6 +20,7 @@ use tracing::{debug, info, warn};
 use crate::catalog::StreamKey;
 use crate::config::{Home, RecorderMode};
 use crate::enrol::boot_id;
+use crate::recorder::address::Address;
 use crate::recorder::protocol::{Current, Down, LINE_LIMIT, Plan, StreamStatus, Up};
 
 /// How long a started recorder may take to open its socket before it is given up.
@@ -110,7 +111,7 @@ impl Keeper {
         if current.boot_id != boot_id() {
             return None;
         }
-        UnixStream::connect(dir.join(current.socket)).await.ok()
+        UnixStream::connect(Address::of(&dir.join(current.socket)).ok()?).await.ok()
     }
 
     async fn start(&mut self) {

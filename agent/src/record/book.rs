@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use farwatch_shared::id::RecorderId;
@@ -20,13 +21,14 @@ const BACKLOG: usize = 20_000;
 /// The log with its backlog. Cheap to clone.
 #[derive(Clone)]
 pub struct Book {
-    id: RecorderId,
     inner: Arc<Mutex<Inner>>,
     wakeups: Wakeups,
 }
 
 #[derive(Debug)]
 struct Inner {
+    /// Names the log.
+    id: RecorderId,
     log: LogWriter,
     backlog: VecDeque<RecorderEntry>,
 }
@@ -34,12 +36,55 @@ struct Inner {
 impl Book {
     #[must_use]
     pub fn new(id: RecorderId, log: LogWriter, wakeups: Wakeups) -> Self {
-        Self { id, inner: Arc::new(Mutex::new(Inner { log, backlog: VecDeque::new() })), wakeups }
+        Self { inner: Arc::new(Mutex::new(Inner { id, log, backlog: VecDeque::new() })), wakeups }
     }
 
+    /// The log's name.
     #[must_use]
     pub fn id(&self) -> RecorderId {
-        self.id
+        self.lock().id
+    }
+
+    /// Bytes in the log.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.lock().log.position().offset
+    }
+
+    /// Goes on in another log. `first` makes its first entries, knowing that the old log is complete and safe; nothing is
+    /// written meanwhile. Whatever fails, the old log goes on.
+    ///
+    /// # Errors
+    /// When the disk refuses either log.
+    pub fn turn(
+        &self,
+        path: impl FnOnce(RecorderId) -> PathBuf,
+        first: impl FnOnce(RecorderId) -> Result<Vec<RecorderEntry>, LogError>,
+    ) -> Result<RecorderId, LogError> {
+        let mut inner = self.lock();
+        self.flush(&mut inner);
+        if !inner.backlog.is_empty() {
+            return Ok(inner.id);
+        }
+        inner.log.sync()?;
+        let id = RecorderId::after(inner.id);
+        let entries = first(id)?;
+        let path = path(id);
+        let begin = || {
+            let mut log = LogWriter::open(&path, |_| {})?;
+            for entry in &entries {
+                log.append(entry)?;
+            }
+            log.sync()?;
+            Ok(log)
+        };
+        inner.log = begin().inspect_err(|_: &LogError| {
+            // Half begun it would look like a recorder's that died at once.
+            let _ = std::fs::remove_file(&path);
+        })?;
+        inner.id = id;
+        self.wakeups.say(&Up::Log { log: id, index: inner.log.position().index });
+        Ok(id)
     }
 
     #[must_use]
@@ -79,7 +124,7 @@ impl Book {
         self.flush(&mut inner);
         let index = inner.log.append(entry)?;
         inner.log.sync()?;
-        self.wakeups.say(&Up::Log { log: self.id, index });
+        self.wakeups.say(&Up::Log { log: inner.id, index });
         Ok(())
     }
 
@@ -103,7 +148,7 @@ impl Book {
             inner.backlog.pop_front();
         }
         if let Some(index) = last {
-            self.wakeups.say(&Up::Log { log: self.id, index });
+            self.wakeups.say(&Up::Log { log: inner.id, index });
         }
     }
 }

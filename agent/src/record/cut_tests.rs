@@ -393,3 +393,31 @@ fn over_a_day_of_faults_footage_and_gaps_are_the_whole_day() {
     assert!((total - world.boot_ms).abs() <= 2_000, "{total} of {} ms told", world.boot_ms);
     assert!(story.iter().any(|(what, ..)| what == "gap Disk"));
 }
+
+// CAP-05, PEERS 5
+#[test]
+fn a_day_of_200_ppm_between_the_clocks_cuts_no_file_and_leaves_none_a_frame_off() {
+    let mut world = World::new();
+    let began = world.wall_ms;
+    // A millisecond in five seconds.
+    for _ in 0..17_280 {
+        world.run(100);
+        world.wall_ms += 1;
+    }
+    let mut files = 0;
+    for action in &world.actions {
+        match action {
+            Action::Open(file) => {
+                files += 1;
+                let boot_ms = file.start.boot_ns.0 / MS;
+                let shown = began + boot_ms + boot_ms / 5_000;
+                let off = file.start.wall_ms.0 - shown;
+                assert!(off.abs() < 50, "a file begins {off} ms off the wall clock");
+            }
+            Action::Close { why, .. } => assert_eq!(*why, ClosedWhy::Length),
+            Action::Gap(piece) => panic!("{piece:?}"),
+            Action::Write(_) | Action::Defect(_) => {}
+        }
+    }
+    assert_eq!(files, 1_440);
+}

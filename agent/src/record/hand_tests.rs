@@ -5,7 +5,7 @@ use std::path::Path;
 use farwatch_shared::id::{CameraId, RecorderId, StreamName};
 use farwatch_shared::media::nal::{Codec, Picture};
 use farwatch_shared::size::ByteSize;
-use farwatch_shared::time::{SimClock, WallMs};
+use farwatch_shared::time::{ClockState, SimClock, WallMs};
 
 use super::*;
 use crate::camera::{Opening, depay};
@@ -208,4 +208,67 @@ fn a_stream_switched_off_and_on_again_is_missed_by_the_operators_wish() {
     let entries = site.entries();
     assert!(entries.iter().any(|e| matches!(e, RecorderEntry::SwitchedOff { .. })));
     assert!(entries.iter().any(|e| matches!(e, RecorderEntry::Gap(gap) if gap.cause == GapCause::Operator)));
+}
+
+// CAP-05
+#[test]
+fn each_segment_says_how_its_clock_stood_though_that_changed_within_a_run() {
+    let mut site = Site::new();
+    let (mut hand, intake) = site.start(&site.boot("one"));
+    let watch = hand.tools.clock_watch.clone();
+    for state in [ClockState::Unsynced, ClockState::Rtc, ClockState::Ntp] {
+        watch.judged(clocks::now(&site.sim.clock()), state);
+        site.run(&mut hand, &intake, 20 * 5);
+    }
+    intake.push(site.key, Handed::Stop(ClosedWhy::Stop));
+    hand.work();
+    let closed = site.closed();
+    let told: Vec<ClockState> = closed.iter().map(|c| c.clock).collect();
+    assert_eq!(told, [ClockState::Unsynced, ClockState::Rtc, ClockState::Ntp]);
+    for closed in &closed {
+        assert_eq!(site.vault().ident(&closed.segment).unwrap().clock, closed.clock);
+    }
+    assert_eq!(closed.iter().map(|c| c.segment.run).collect::<std::collections::BTreeSet<_>>().len(), 1, "one run");
+}
+
+// EVD-01
+#[test]
+fn a_log_that_grew_large_is_followed_by_another_which_alone_tells_the_next_recorder_all() {
+    let mut site = Site::new();
+    let boot = site.boot("one");
+    let (mut hand, intake) = site.start(&boot);
+    site.run(&mut hand, &intake, 20 * 13);
+    let ledgers = site.dir.path().join("ledger");
+    let (book, old) = (hand.tools.book.clone(), hand.tools.book.id());
+    let turner = super::super::turn::Turner::new(ledgers.clone(), boot.clone(), 1);
+    let new = turner.turn(&book, &site.sim.clock()).unwrap();
+    assert!(new > old && book.id() == new);
+    site.run(&mut hand, &intake, 20 * 10);
+    let before = site.closed();
+    assert_eq!(before.iter().map(|c| c.segment.sequence).collect::<Vec<_>>(), [0, 1, 2, 3]);
+    for pair in before.windows(2) {
+        assert_eq!((pair[1].previous, pair[1].start), (pair[0].digest, pair[0].end), "the chain goes on over the turn");
+    }
+    // Killed; and the first log is gone.
+    drop(hand);
+    std::fs::remove_file(super::super::turn::log_path(&ledgers, old)).unwrap();
+    site.sim.advance_ms(3_000);
+    let (mut hand, intake) = site.start(&boot);
+    site.run(&mut hand, &intake, 20 * 6);
+    intake.push(site.key, Handed::Stop(ClosedWhy::Stop));
+    hand.work();
+    let mut at = before[1].end;
+    for entry in site.entries() {
+        let (start, end) = match entry {
+            RecorderEntry::Closed(c) | RecorderEntry::Recovered { closed: c, .. } => (c.start, c.end),
+            RecorderEntry::Gap(gap) => {
+                assert_eq!(gap.cause, GapCause::Agent);
+                (gap.start, gap.end)
+            }
+            _ => continue,
+        };
+        assert_eq!(start, at, "nothing is missing and nothing is there twice");
+        at = end;
+    }
+    assert!(at.boot_ns >= site.sim.clock().boot(), "up to now");
 }

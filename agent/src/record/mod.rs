@@ -1,7 +1,8 @@
 //! Access units become segments; rotate, gap and clock decisions are pure.
 //!
 //! Belongs here: [`cut`] (the rules), what they stand on ([`line`], [`window`], [`hole`], [`sound`]), the bounded way
-//! from the cameras to the disk ([`intake`]), writing ([`file`], [`hand`]) and syncing ([`sync`]).
+//! from the cameras to the disk ([`intake`]), writing ([`file`], [`hand`]), syncing ([`sync`]) and
+//! going on in another log ([`turn`]).
 //! Does not: cameras (`camera`), the process around it (`recorder`), paths (`vault`), the log's format (`ledger`).
 //!
 //! Two threads: cameras are read on one and never wait for the other, which writes. What does not fit the byte budget
@@ -24,4 +25,5 @@ pub mod recover;
 pub mod session;
 pub mod sound;
 pub mod sync;
+pub mod turn;
 pub mod window;

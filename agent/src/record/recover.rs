@@ -67,7 +67,7 @@ impl Past {
                 self.end((gap.camera, gap.stream), gap.end);
             }
             RecorderEntry::SwitchedOff { camera, stream, at } => self.end((camera, stream), at).switched_off = true,
-            RecorderEntry::Deleted { .. } => {}
+            RecorderEntry::Deleted { .. } | RecorderEntry::Clock { .. } => {}
             RecorderEntry::CleanStop { .. } => {
                 let boot_id = self.boot_id.clone();
                 self.ends.values_mut().filter(|end| end.boot_id == boot_id).for_each(|end| end.clean_stop = true);
@@ -162,8 +162,39 @@ fn has_settled(path: &Path) -> bool {
     false
 }
 
+/// A log being read on, for where its streams stand.
+pub struct Reading {
+    past: Past,
+    reader: LogReader,
+}
+
+impl Reading {
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn of(path: &Path) -> Result<Self, LogError> {
+        Ok(Self { past: Past::default(), reader: LogReader::open(path, None)? })
+    }
+
+    /// Up to its present end.
+    ///
+    /// # Errors
+    /// When it cannot be read or was altered.
+    pub fn on(&mut self) -> Result<(), LogError> {
+        learn_all(&mut self.reader, &mut self.past)
+    }
+
+    /// Where every stream stands, as far as it was read.
+    #[must_use]
+    pub fn ends(&self) -> Vec<StreamEnd> {
+        self.past.ends.values().cloned().collect()
+    }
+}
+
 fn replay(path: &Path, past: &mut Past) -> Result<(), LogError> {
-    let mut reader = LogReader::open(path, None)?;
+    learn_all(&mut LogReader::open(path, None)?, past)
+}
+
+fn learn_all(reader: &mut LogReader, past: &mut Past) -> Result<(), LogError> {
     loop {
         match reader.next_as::<RecorderEntry>() {
             Ok(Some((_, entry))) => past.learn(entry),

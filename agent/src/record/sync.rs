@@ -14,6 +14,7 @@ use farwatch_shared::time::Clock;
 
 use super::book::Book;
 use super::clocks::ClockWatch;
+use crate::ledger::entry::RecorderEntry;
 use crate::recorder::protocol::Up;
 
 const EVERY: Duration = Duration::from_secs(1);
@@ -103,7 +104,10 @@ fn run(syncer: &Syncer, book: &Book, clock: &Clock, clock_watch: &ClockWatch, mu
     let mut began = clock.boot();
     while !syncer.stop.load(Ordering::Relaxed) {
         std::thread::sleep(EVERY);
-        clock_watch.look(clock.wall());
+        for fact in clock_watch.look(clock) {
+            tracing::warn!(change = ?fact.change, at = %fact.at_ms, "the wall clock changed");
+            book.write(RecorderEntry::Clock { fact });
+        }
         // A byte written right after the last pass began waited until this one ended.
         let before = std::mem::replace(&mut began, clock.boot());
         syncer.pass(book);

@@ -3,6 +3,7 @@
 //! Belongs here: what is said over the socket ([`protocol`]), the plan and where it is kept.
 //! Does not: recording itself (`record`), the camera (`camera`), what the agent does with what it hears.
 
+pub mod address;
 mod confine;
 pub mod give_way;
 mod guard;

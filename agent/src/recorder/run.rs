@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use farwatch_shared::id::RecorderId;
 use farwatch_shared::size::ByteSize;
 use farwatch_shared::time::Clock;
 use rustix::fs::FlockOperation;
@@ -34,6 +33,7 @@ use crate::record::hand::{self, Settings, Tools};
 use crate::record::intake::{Intake, budget_for};
 use crate::record::session::{Standings, Surroundings};
 use crate::record::sync::{self, Syncer};
+use crate::record::turn::{self, Turner};
 use crate::vault::Vault;
 
 /// How often the streams' states are looked at.
@@ -77,7 +77,7 @@ fn lock(home: &Home) -> anyhow::Result<File> {
 }
 
 async fn record(home: &Home, clock: Clock) -> anyhow::Result<()> {
-    let id = RecorderId::generate();
+    let id = turn::next_id(&home.recorder_ledgers());
     let boot = Boot::current().context("the boot id cannot be read")?;
     let kept = Kept::new(home.recorder());
     let plan = kept.load().unwrap_or_else(|error| {
@@ -87,15 +87,15 @@ async fn record(home: &Home, clock: Clock) -> anyhow::Result<()> {
     let mut plan = plan.unwrap_or_default();
 
     let wakeups = Wakeups::new(id);
-    let log = LogWriter::open(&home.recorder_ledgers().join(format!("{id}.log")), |_| {})?;
+    let log = LogWriter::open(&turn::log_path(&home.recorder_ledgers(), id), |_| {})?;
     let book = Book::new(id, log, wakeups.clone());
     let started = clocks::now(&clock);
     let version = env!("CARGO_PKG_VERSION").to_owned();
     book.write(RecorderEntry::Started { recorder: id, version, boot_id: boot.id.clone(), at: started });
 
     let intake = Intake::new(budget_for(memory(), plan.buffer));
-    let clock_watch = ClockWatch::default();
-    clock_watch.look(clock.wall());
+    let clock_watch = ClockWatch::new(&boot);
+    clock_watch.look(&clock);
     let (board, syncer, standings) = (Board::default(), Syncer::default(), Standings::default());
     let settings = Arc::new(Mutex::new(settings(&plan)));
     let vault = Vault::new(home.vault());
@@ -121,7 +121,13 @@ async fn record(home: &Home, clock: Clock) -> anyhow::Result<()> {
         rule: rule.clone(),
         heard_at: clock.boot(),
     };
-    let syncing = sync::start(syncer.clone(), book.clone(), clock.clone(), clock_watch, move || guard.look())?;
+    let turner = Turner::new(home.recorder_ledgers(), boot.clone(), turn::LIMIT);
+    let (turning, ticking) = (book.clone(), clock.clone());
+    let each = move || {
+        guard.look();
+        turner.look(&turning, &ticking);
+    };
+    let syncing = sync::start(syncer.clone(), book.clone(), clock.clone(), clock_watch, each)?;
 
     let launch = Launch::this_program();
     let around = Surroundings { intake: intake.clone(), standings: standings.clone(), clock: clock.clone(), launch };

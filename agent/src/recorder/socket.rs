@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
+use super::address::Address;
 use super::protocol::{Down, LINE_LIMIT, LISTENER_QUEUE, StreamStatus, Up};
 
 /// Listeners at once: the agent, its successor for a moment, a technician's tool.
@@ -135,7 +136,7 @@ fn line(up: &Up) -> Arc<str> {
 /// # Errors
 /// As the file system has it.
 pub fn bind(path: &Path) -> io::Result<UnixListener> {
-    let listener = UnixListener::bind(path)?;
+    let listener = UnixListener::bind(Address::of(path)?)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
     Ok(listener)
 }

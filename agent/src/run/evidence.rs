@@ -37,6 +37,7 @@ pub fn config(
             next_breach_ms: None,
             oldest: totals.borrow().as_ref().map(oldest).unwrap_or_default(),
             clock: Some(trusted.clock_state()),
+            clock_error_us: trusted.clock_error_us(),
         }
     };
     Ok(WitnessConfig {

@@ -5,7 +5,7 @@ use std::path::Path;
 use farwatch_shared::id::AgentId;
 use farwatch_shared::size::ByteSize;
 use farwatch_shared::time::WallMs;
-use farwatch_shared::wire::latest::{CameraStatus, DiskHealth, FaultFact, OutboxHealth, Problem};
+use farwatch_shared::wire::latest::{CameraStatus, DiskHealth, DiskWear, FaultFact, OutboxHealth, Problem};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
@@ -13,7 +13,9 @@ use crate::config::Home;
 use crate::enrol::{Identity, boot_id};
 use crate::health::{Faults, Sources, camera_states, disk_of, footage};
 use crate::outbox::Outbox;
+use crate::recorder::address::Address;
 use crate::recorder::protocol::Current;
+use crate::scrub::Progress;
 use crate::uplink::Line;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +45,9 @@ pub struct Status {
     /// What is broken, since when.
     #[serde(default)]
     pub faults: Vec<StandingFault>,
+    /// How far stored footage was read again.
+    #[serde(default)]
+    pub scrub: Option<Progress>,
     pub disk: DiskHealth,
     pub outbox: OutboxHealth,
     pub version: String,
@@ -74,6 +79,8 @@ pub struct StatusSources {
     pub line: watch::Receiver<Line>,
     pub outbox: Outbox,
     pub faults: Faults,
+    pub scrub: watch::Receiver<Progress>,
+    pub wear: watch::Receiver<Option<DiskWear>>,
     pub vault: std::path::PathBuf,
 }
 
@@ -106,7 +113,8 @@ impl StatusSources {
             problems: applied.problems,
             cameras: camera_states(&self.sources),
             faults: standing(&self.faults),
-            disk: disk_of(&self.vault, footage(&self.sources)),
+            scrub: Some(self.scrub.borrow().clone()),
+            disk: disk_of(&self.vault, footage(&self.sources), self.wear.borrow().clone()),
             outbox: outbox.map_or_else(no_outbox, |o| OutboxHealth {
                 waiting: o.waiting,
                 bytes: o.bytes,
@@ -145,7 +153,8 @@ pub fn from_disk(home: &Home, now_ms: WallMs) -> Status {
         problems: Vec::new(),
         cameras: Vec::new(),
         faults: Vec::new(),
-        disk: disk_of(&home.vault(), ByteSize(0)),
+        scrub: None,
+        disk: disk_of(&home.vault(), ByteSize(0), None),
         outbox: no_outbox(),
         version: env!("CARGO_PKG_VERSION").into(),
         now_ms,
@@ -157,7 +166,7 @@ fn recorder_on_disk(dir: &Path) -> RecorderStatus {
     let Some(current) = current.and_then(|bytes| serde_json::from_slice::<Current>(&bytes).ok()) else {
         return RecorderStatus::default();
     };
-    let answers =
-        current.boot_id == boot_id() && std::os::unix::net::UnixStream::connect(dir.join(&current.socket)).is_ok();
+    let answers = current.boot_id == boot_id()
+        && Address::of(&dir.join(&current.socket)).and_then(std::os::unix::net::UnixStream::connect).is_ok();
     RecorderStatus { running: answers, pid: answers.then_some(current.pid), sync_bound_ms: None }
 }

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::answer::{Status, StatusSources};
+use crate::recorder::address::Address;
 
 /// How long the asker waits for a running agent.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -17,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Answers until stopped. The agent's directory keeps strangers out.
 pub async fn serve(path: std::path::PathBuf, sources: StatusSources, stop: CancellationToken) {
     let _ = std::fs::remove_file(&path);
-    let listener = match UnixListener::bind(&path) {
+    let listener = match Address::of(&path).and_then(UnixListener::bind) {
         Ok(listener) => listener,
         Err(error) => return warn!(path = %path.display(), %error, "status cannot be answered"),
     };
@@ -44,7 +45,7 @@ pub async fn serve(path: std::path::PathBuf, sources: StatusSources, stop: Cance
 /// Asks the running agent; `None` when none answers.
 #[must_use]
 pub fn ask(path: &Path) -> Option<Status> {
-    let mut socket = std::os::unix::net::UnixStream::connect(path).ok()?;
+    let mut socket = std::os::unix::net::UnixStream::connect(Address::of(path).ok()?).ok()?;
     socket.set_read_timeout(Some(PATIENCE)).ok()?;
     let mut bytes = Vec::new();
     socket.read_to_end(&mut bytes).ok()?;

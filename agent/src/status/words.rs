@@ -52,6 +52,10 @@ fn write_words(out: &mut String, status: &Status) -> std::fmt::Result {
     }
     let disk = &status.disk;
     writeln!(out, "Disk: {} free of {}, {} of footage.", disk.free, disk.total, disk.footage)?;
+    if let Some(last) = status.scrub.as_ref().and_then(|s| s.last.or(s.round.ended_ms.map(|_| s.round))) {
+        let ended = ago(status.now_ms, last.ended_ms.unwrap_or(last.began_ms));
+        writeln!(out, "All footage read again {ended} ago: {} segments, {} damaged.", last.segments, last.damaged)?;
+    }
     if status.running {
         write!(out, "Waiting for the hub: {} facts", status.outbox.waiting)?;
         match status.outbox.oldest_ms {

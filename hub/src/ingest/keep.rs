@@ -12,7 +12,7 @@ use farwatch_shared::keys::VerifyKey;
 use farwatch_shared::refusal::Refusal;
 use farwatch_shared::seal::{Signed, Verified};
 use farwatch_shared::time::{DAY_MS, WallMs};
-use farwatch_shared::wire::latest::{FactBody, FaultFact, HealthSample};
+use farwatch_shared::wire::latest::{ClockChange, FactBody, FaultFact, HealthSample};
 use serde_json::value::RawValue;
 
 use super::documents::{self, Disbelief, Numbered, Place};
@@ -89,6 +89,9 @@ impl<'a> Keep<'a> {
             FactBody::Clock(f) => {
                 let new = store::happenings::insert_clock(c, self.agent, &known.origin, f, self.now).await?;
                 if new {
+                    if let ClockChange::Reanchored { by_ms, .. } = f.change {
+                        store::timeline::reanchor(c, self.agent, f, by_ms).await?;
+                    }
                     self.journal(c, "agent.clock", "clock", &known.text).await?;
                 }
                 new

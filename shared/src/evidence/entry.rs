@@ -11,7 +11,7 @@ use crate::digest::Digest;
 use crate::id::{CameraId, RecorderId, RunId, SegmentId, StreamName};
 use crate::size::ByteSize;
 use crate::time::{BootNs, ClockState, Span, WallMs};
-use crate::wire::v1::GapCause;
+use crate::wire::v1::{ClockFact, GapCause};
 
 /// One instant on both of the box's clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -56,6 +56,9 @@ pub enum RecorderEntry {
     SwitchedOff { camera: CameraId, stream: StreamName, at: Moment },
     /// A segment goes; written and synced before it does.
     Deleted { segment: SegmentId, bytes: ByteSize, span: Span, why: DeletedWhy },
+    /// The box's wall clock was stepped, or is to be trusted otherwise than before; or footage recorded while nobody had
+    /// set it is now known to be of another time.
+    Clock { fact: ClockFact },
     /// The recorder was told to stop and did so in order. Always the last entry.
     CleanStop { boot_id: String, at: Moment },
 }

@@ -87,7 +87,7 @@ impl Walk {
                 let stream = self.streams.entry((*camera, *stream)).or_insert(Ledgered::at(boot, *at));
                 (stream.end, stream.boot, stream.wanted) = (*at, boot, false);
             }
-            RecorderEntry::Deleted { .. } | RecorderEntry::CleanStop { .. } => {}
+            RecorderEntry::Deleted { .. } | RecorderEntry::Clock { .. } | RecorderEntry::CleanStop { .. } => {}
         }
         None
     }

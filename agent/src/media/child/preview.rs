@@ -1,6 +1,8 @@
 //! A smaller H.264 picture of what a browser can not play, each picture at the time of the one it was made from.
 
 use std::io::{BufReader, Stdin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
@@ -55,10 +57,31 @@ pub(super) fn run(task: &PreviewTask, input: BufReader<Stdin>, out: &Out) -> Res
     let sink = encode::app_sink(&pipeline)?;
     unit_sink(&sink, 0, TICKS90K, Pace::Patient, ZERO_TICKS, out.clone());
     std::thread::spawn(move || feed(input, &source));
+    let complaints = task.strict.then(complaints);
     match encode::play(&pipeline) {
-        Err(failure) if failure.kind == FailureKind::Ended => Ok(()),
+        Err(failure) if failure.kind == FailureKind::Ended => match complaints.map_or(0, |c| c.load(Ordering::Relaxed))
+        {
+            0 => Ok(()),
+            count => Err(fail(FailureKind::Unsupported, format!("the decoder complained {count} times"))),
+        },
         other => other,
     }
+}
+
+/// Counts what the decoder complains of: it guesses what damaged bytes do not say, and such pictures come out like any
+/// other.
+fn complaints() -> Arc<AtomicU32> {
+    let count = Arc::new(AtomicU32::new(0));
+    let heard = count.clone();
+    gst::log::remove_default_log_function();
+    gst::log::add_log_function(move |category, level, _, _, _, _, _| {
+        if level == gst::DebugLevel::Error && category.name() == "libav" {
+            heard.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    gst::log::set_threshold_for_name("libav", gst::DebugLevel::Error);
+    gst::log::set_active(true);
+    count
 }
 
 /// Hands the parent's units to the decoder until `End`.

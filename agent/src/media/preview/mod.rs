@@ -20,7 +20,7 @@ use farwatch_shared::wire::latest::ManifestSegment;
 use tokio::fs::File;
 use tokio::sync::Semaphore;
 
-use super::protocol::{Frame, Kind, PreviewTask, Task, VideoCodec};
+use super::protocol::{FailureKind, Frame, Kind, PreviewTask, Task, VideoCodec};
 use super::worker::{Input, Launch, Output, Worker, WorkerError};
 use read::Reader;
 use sound::Sound;
@@ -28,6 +28,8 @@ use write::Writer;
 
 /// Widest copy, in pixels.
 const MAX_WIDTH: u32 = 1_280;
+/// Width at which a picture is only judged.
+const JUDGED_WIDTH: u32 = 320;
 const BITS_PER_SECOND: u32 = 1_500_000;
 /// A worker that gives nothing for so long hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -109,6 +111,7 @@ async fn one(launch: &Launch, dir: &Path, original: &Original) -> Result<Preview
         config: hex::encode(&init.record),
         max_width: MAX_WIDTH,
         bits_per_second: BITS_PER_SECOND,
+        strict: false,
     });
     let Worker { mut input, mut output } = Worker::start(launch, &task, "preview").await?;
     // Two people may ask for the same segment at once: each gets a file of their own.
@@ -127,6 +130,54 @@ async fn one(launch: &Launch, dir: &Path, original: &Original) -> Result<Preview
         .map_err(|source| write_error(segment, dir, source))?
         .ok_or(PreviewError::Nothing(segment))?;
     Ok(preview)
+}
+
+/// Whether a picture of the planned pieces can be decoded. Nothing is kept of it.
+///
+/// # Errors
+/// [`PreviewError::Nothing`] when none can; the others say that it could not be tried.
+pub async fn decodes(launch: &Launch, original: &Original) -> Result<(), PreviewError> {
+    let segment = original.planned.segment;
+    let _turn = TURN.acquire().await.ok();
+    let mut reader = Reader::open(original).await?;
+    let (init, _) = reader.head().await?;
+    let codec = if &init.entry == b"hvc1" { VideoCodec::H265 } else { VideoCodec::H264 };
+    let task = Task::Preview(PreviewTask {
+        codec,
+        config: hex::encode(&init.record),
+        max_width: JUDGED_WIDTH,
+        bits_per_second: BITS_PER_SECOND,
+        strict: true,
+    });
+    let Worker { mut input, mut output } = Worker::start(launch, &task, "picture").await?;
+    let sound = Sound::new(None);
+    let fed = async {
+        let fed = feed(&mut reader, &mut input, &sound).await;
+        // A worker that gets no more ends, and is heard out.
+        input.close();
+        fed
+    };
+    let (fed, counted) = tokio::join!(fed, count(&mut output));
+    let pictures = match (fed, counted) {
+        // The decoder's last word on bytes it can make nothing of; it takes no more of them then.
+        (_, Err(PreviewError::Worker(WorkerError::Failed(failure)))) if failure.kind == FailureKind::Unsupported => 0,
+        (Err(error @ (PreviewError::Read { .. } | PreviewError::Damaged { .. })), _) => return Err(error),
+        (_, counted) => counted?,
+    };
+    output.end().await;
+    if pictures == 0 { Err(PreviewError::Nothing(segment)) } else { Ok(()) }
+}
+
+/// How many pictures come back.
+async fn count(output: &mut Output) -> Result<usize, PreviewError> {
+    let mut pictures = 0;
+    loop {
+        let next = tokio::time::timeout(PATIENCE, output.next()).await.map_err(|_| PreviewError::Hung)?;
+        match next? {
+            Some(frame) => pictures += usize::from(frame.kind == Kind::Unit),
+            None => return Ok(pictures),
+        }
+    }
 }
 
 fn write_error(segment: SegmentId, dir: &Path, source: io::Error) -> PreviewError {

@@ -49,6 +49,39 @@ async fn clock_changes_are_kept_in_order_and_journaled() {
     assert!(house.journal().await.iter().all(|e| e["action"] == "agent.clock"));
 }
 
+// CAP-05, PEERS 5
+#[tokio::test]
+async fn footage_of_a_boot_without_a_clock_is_moved_to_its_true_time_once() {
+    let house = House::new().await;
+    let stretch = |run: &str, start: i64| {
+        json!({"kind": "chain_head", "camera": house.camera, "stream": "main", "run": run, "first_sequence": 0,
+            "last_sequence": 9, "start_ms": start, "end_ms": start + 600_000, "bytes": 5,
+            "head": format!("sha256:{}", "0".repeat(64))})
+    };
+    // Recorded in 1970 from a minute after the start on; another boot's; and what came after the clock was set.
+    let by_ms = 1_800_000_000_000i64;
+    let stretches = [
+        stretch("0000000a-00000003", 60_000),
+        stretch("0000000b-00000001", 70_000),
+        stretch("0000000a-00000004", by_ms + 900_000),
+    ];
+    house.take(batch_of("chain_head", 1, &stretches)).await;
+    let gap = json!({"kind": "gap", "camera": house.camera, "stream": "main", "start_ms": 660_000, "end_ms": 670_000,
+        "cause": "camera"});
+    house.take(batch_of("gap", 1, &[gap])).await;
+    let set = json!({"kind": "clock", "at_ms": by_ms + 800_000, "boot_id": "0000000a-1111-2222-3333-444444444444",
+        "boot_ns": 800_000_000_000i64, "change": {"is": "reanchored", "until_boot_ns": 800_000_000_000i64, "by_ms": by_ms}});
+    assert_eq!(house.take(batch_of("clock", 1, std::slice::from_ref(&set))).await.new, 1);
+    assert_eq!(house.take(batch_of("clock", 1, &[set])).await.duplicates, 1);
+    let mut c = house.db.read().await.unwrap();
+    let all = Span::new(WallMs(0), WallMs(2 * by_ms)).unwrap();
+    let page = store::timeline::spans(&mut c, house.camera, StreamName::Main, all, None).await.unwrap();
+    let seen: Vec<i64> = page.rows.iter().map(|row| row.span.start_ms.0).collect();
+    assert_eq!(seen, [70_000, by_ms + 60_000, by_ms + 900_000]);
+    let gaps = store::timeline::gaps(&mut c, house.camera, StreamName::Main, all, None).await.unwrap();
+    assert_eq!(gaps.rows[0].span.start_ms.0, by_ms + 660_000);
+}
+
 // RET-07
 #[tokio::test]
 async fn a_fault_is_open_until_it_was_seen_mended() {
