@@ -3,4 +3,5 @@
 mod desired;
 mod footage;
 mod identity;
+mod kept;
 mod recording;

@@ -13,6 +13,7 @@ use farwatch_shared::wire::latest::{CameraState, HealthSample};
 use super::PolicyError;
 use super::render::{MIN_FREE, desired, rule};
 use crate::store::cameras::CameraRow;
+use crate::store::recording::Mode;
 
 /// What is judged: the cameras as they would be, and what is known of their box.
 #[derive(Debug, Clone, Copy)]
@@ -84,9 +85,25 @@ fn capacity(health: &HealthSample) -> ByteSize {
 /// [`PolicyError::TooLarge`] with the bytes that are missing after the change.
 pub fn admit(before: &[CameraRow], after: &[CameraRow], health: Option<&HealthSample>) -> Result<(), PolicyError> {
     let rates = BTreeMap::new();
-    let missing = |cameras| Asked { cameras, health, rates: &rates }.verdict().budget.missing;
-    let after = missing(after);
-    if after > missing(before) { Err(PolicyError::TooLarge { missing: after }) } else { Ok(()) }
+    let missing = |cameras: &[CameraRow], others: &[CameraRow]| {
+        let cameras: Vec<CameraRow> = cameras.iter().map(|row| as_if_on(row, others)).collect();
+        Asked { cameras: &cameras, health, rates: &rates }.verdict().budget.missing
+    };
+    let (was, would_be) = (missing(before, after), missing(after, before));
+    if would_be > was { Err(PolicyError::TooLarge { missing: would_be }) } else { Ok(()) }
+}
+
+/// A camera that is switched off or on is judged as if it were on: the switch is no promise, and its terms are. One that is
+/// off and stays as it is asks for nothing.
+fn as_if_on(row: &CameraRow, others: &[CameraRow]) -> CameraRow {
+    let other = others.iter().find(|other| other.camera == row.camera);
+    match other {
+        Some(other) if row.recording == Mode::Off && other != row => {
+            let recording = if other.recording == Mode::Off { Mode::Continuous } else { other.recording.clone() };
+            CameraRow { recording, ..row.clone() }
+        }
+        _ => row.clone(),
+    }
 }
 
 #[cfg(test)]
@@ -134,12 +151,28 @@ mod tests {
         let box_ = health(10, &[(&long, 1_000_000)]);
         let renamed = CameraRow { name: "b".into(), ..long.clone() };
         let shorter = CameraRow { floor_days: 60, ..long.clone() };
-        let off = CameraRow { recording: crate::store::recording::Mode::Off, ..long.clone() };
+        let off = CameraRow { recording: Mode::Off, ..long.clone() };
         for good in [renamed, shorter, off] {
             assert_eq!(admit(std::slice::from_ref(&long), &[good], Some(&box_)), Ok(()));
         }
         let longer = CameraRow { floor_days: 91, ..long.clone() };
         assert!(admit(&[long], &[longer], Some(&box_)).is_err());
+    }
+
+    #[test]
+    fn a_camera_is_switched_off_and_on_again_and_its_terms_are_judged_all_the_while() {
+        let on = CameraRow { floor_days: 90, ..camera("a") };
+        let off = CameraRow { recording: Mode::Off, ..on.clone() };
+        let box_ = health(10, &[(&on, 1_000_000)]);
+        let change =
+            |from: &CameraRow, to: &CameraRow| admit(std::slice::from_ref(from), std::slice::from_ref(to), Some(&box_));
+        assert_eq!(change(&on, &off), Ok(()));
+        assert_eq!(change(&off, &on), Ok(()));
+        let longer = CameraRow { floor_days: 91, ..off.clone() };
+        assert!(change(&off, &longer).is_err(), "a longer floor does not slip in while it is off");
+        let live = CameraRow { recording: Mode::LiveOnly { reason: "staff room".into() }, ..on.clone() };
+        assert_eq!(change(&on, &live), Ok(()));
+        assert!(change(&live, &on).is_err(), "a camera that was never meant to be kept now is");
     }
 
     #[test]
