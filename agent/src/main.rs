@@ -78,7 +78,11 @@ fn main() -> ExitCode {
 /// What every command but the sandboxed worker needs: a log on standard error, and one TLS provider by name.
 fn prepare() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // The cameras' listener is the logger of crates that do not speak to `tracing`, and passes on what they say.
+    farwatch_agent::camera::heard::listen();
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).finish();
+    // Fails only where another is set already.
+    let _ = tracing::subscriber::set_global_default(subscriber);
     // Another one may have been installed by a test in this process; then there is nothing to do.
     let _ = rustls::crypto::ring::default_provider().install_default();
 }

@@ -5,6 +5,7 @@
 //! ```text
 //! hang | resume | kill | down | up | alt | main | nosr | sr          MOUNT
 //! drop PERMILLE | jump MILLISECONDS | limit SESSIONS (0: no limit)   MOUNT
+//! quirk NAME | straight NAME | straight all                          MOUNT (names: `quirk`)
 //! list
 //! ```
 //! MOUNT is a name or `*`. The answer is `ok`, or `error: …`; `list` answers with JSON.
@@ -12,6 +13,7 @@
 use serde::Serialize;
 
 use crate::mount::{Condition, Fault, Mounts};
+use crate::quirk::Quirk;
 
 /// What a line asks for.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,6 +58,9 @@ fn parse(line: &str) -> Result<Asked, Refused> {
             (Fault::Drop { permille }, mount)
         }
         ["jump", number, mount] => (Fault::Jump { ms: number.parse().map_err(|_| unknown())? }, mount),
+        ["quirk", name, mount] => (Fault::Odd(Quirk::named(name).ok_or_else(unknown)?), mount),
+        ["straight", "all", mount] => (Fault::AllStraight, mount),
+        ["straight", name, mount] => (Fault::Straight(Quirk::named(name).ok_or_else(unknown)?), mount),
         ["limit", number, mount] => (Fault::Limit { sessions: number.parse().map_err(|_| unknown())? }, mount),
         [verb, mount] => {
             let fault = match verb {
@@ -118,12 +123,17 @@ mod tests {
         assert_eq!(fault("jump -90000 cam0"), Some(Fault::Jump { ms: -90_000 }));
         assert_eq!(fault("limit 1 cam0"), Some(Fault::Limit { sessions: 1 }));
         assert_eq!(fault("nosr cam0"), Some(Fault::NoReports));
+        assert_eq!(fault("quirk no-sets cam0"), Some(Fault::Odd(Quirk::NoSets)));
+        assert_eq!(fault("straight no-sets cam0"), Some(Fault::Straight(Quirk::NoSets)));
+        assert_eq!(fault("straight all cam0"), Some(Fault::AllStraight));
         assert_eq!(parse("list"), Ok(Asked::List));
     }
 
     #[test]
     fn nonsense_is_refused_with_an_example() {
-        for line in ["", "hang", "drop cam0", "drop 1001 cam0", "jump x cam0", "explode cam0", "hang cam0 cam1"] {
+        for line in
+            ["", "hang", "drop cam0", "drop 1001 cam0", "jump x cam0", "explode cam0", "quirk x cam0", "hang cam0 cam1"]
+        {
             let refused = parse(line).expect_err(line);
             assert!(refused.to_string().contains("say e.g."), "{refused}");
         }

@@ -9,7 +9,9 @@ mod digest;
 mod journal;
 mod mount;
 mod nal;
+mod odd;
 mod play;
+mod quirk;
 mod rtp;
 mod rtsp;
 mod run;
@@ -27,11 +29,12 @@ use clap::{Args, Parser, Subcommand};
 use farwatch_tests::frames;
 
 use crate::digest::Credentials;
+use crate::quirk::Quirk;
 use crate::run::{Settings, TlsSettings};
 
 /// A farm of RTSP test cameras. Prints one line of JSON with its addresses once it is ready.
 #[derive(Parser)]
-#[command(name = "farwatch-test-camera", version, args_conflicts_with_subcommands = true)]
+#[command(name = "farwatch-test-camera", version, args_conflicts_with_subcommands = true, after_long_help = help())]
 struct Menu {
     #[command(subcommand)]
     instead: Option<Instead>,
@@ -59,7 +62,7 @@ struct Serve {
     /// Where to serve RTSP.
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// Where to take faults; see `control.rs` for the lines.
+    /// Where to take faults; the lines are listed below by --help.
     #[arg(long, default_value = "127.0.0.1:0")]
     control: SocketAddr,
     /// Where to serve RTSPS too.
@@ -74,9 +77,16 @@ struct Serve {
     /// Where the loops are kept; made on first use, by ffmpeg, in about a minute.
     #[arg(long, default_value_os_t = default_clips(), env = "FARWATCH_CLIPS")]
     clips: PathBuf,
-    /// How many of cam0, cam1, … there are, beside h265, h265aac, aac, alaw, bframes and small.
+    /// How many of cam0, cam1, … (1080p, 3 Mbit/s) there are, beside h265, h265aac, aac, alaw, bframes, small, longgop
+    /// (a keyframe every 10 s) and opengop.
     #[arg(long, default_value_t = 4)]
     mounts: u16,
+    /// How many of light0, light1, … (640x360, 1 Mbit/s) there are.
+    #[arg(long, default_value_t = 0)]
+    light: u16,
+    /// A quirk a mount has from the start, as NAME@MOUNT; the names are listed below by --help.
+    #[arg(long = "quirk", value_parser = quirk_of)]
+    quirks: Vec<(Quirk, String)>,
     /// Ask for this name and the password in --password-file.
     #[arg(long, requires = "password_file")]
     user: Option<String>,
@@ -91,6 +101,28 @@ struct Serve {
     /// End when stdin does, so as not to outlive who started it.
     #[arg(long)]
     until_stdin_closes: bool,
+}
+
+fn quirk_of(text: &str) -> Result<(Quirk, String), String> {
+    let (name, mount) = text.split_once('@').ok_or("not NAME@MOUNT")?;
+    let quirk = Quirk::named(name).ok_or_else(|| format!("there is no quirk {name:?}; --help lists them"))?;
+    Ok((quirk, mount.to_owned()))
+}
+
+fn help() -> String {
+    format!(
+        "Faults, one line per connection to the control port, answered by `ok` or `error: …`; MOUNT may be `*`:\n  \
+         hang | resume MOUNT         connections stay, nothing is sent or answered\n  \
+         kill MOUNT                  cut every session\n  \
+         down | up MOUNT             find nothing, cut every session\n  \
+         drop PERMILLE MOUNT         leave out RTP packets\n  \
+         jump MILLISECONDS MOUNT     move every timestamp, also back\n  \
+         alt | main MOUNT            the other resolution, in band, at the next keyframe\n  \
+         nosr | sr MOUNT             no sender reports\n  \
+         limit SESSIONS MOUNT        sessions at once (0: no limit)\n  \
+         list                        mounts, sessions and conditions as JSON\n\n{}",
+        quirk::help()
+    )
 }
 
 /// In the person's cache, since they take a minute to make and never change.
@@ -120,6 +152,8 @@ impl Serve {
             tls,
             clips: self.clips,
             mounts: self.mounts,
+            light: self.light,
+            quirks: self.quirks,
             credentials,
             journal: self.journal,
             until_stdin_closes: self.until_stdin_closes,

@@ -2,7 +2,7 @@
 //!
 //! Belongs here: the mounts, their faults, how many sessions each has. Does not: reading fault requests (`control`).
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -11,7 +11,9 @@ use tokio::sync::watch;
 
 use crate::audio::Audio;
 use crate::clips::{Clips, Video};
-use crate::ticks::FRAME_NS;
+use crate::play::Play;
+use crate::quirk::{Quirk, Quirks};
+use crate::ticks::{CameraNs, FRAME_NS};
 
 /// What is wrong with a mount just now.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -32,6 +34,8 @@ pub struct Condition {
     pub silent_rtcp: bool,
     /// Sessions at once, without bound if none.
     pub limit: Option<u32>,
+    /// What is odd about it.
+    pub quirks: Quirks,
 }
 
 /// A change of condition that can be asked for.
@@ -49,6 +53,9 @@ pub enum Fault {
     NoReports,
     Reports,
     Limit { sessions: u32 },
+    Odd(Quirk),
+    Straight(Quirk),
+    AllStraight,
 }
 
 impl Condition {
@@ -71,6 +78,9 @@ impl Condition {
             Fault::NoReports => self.silent_rtcp = true,
             Fault::Reports => self.silent_rtcp = false,
             Fault::Limit { sessions } => self.limit = (sessions > 0).then_some(sessions),
+            Fault::Odd(quirk) => self.quirks = self.quirks.with(quirk),
+            Fault::Straight(quirk) => self.quirks = self.quirks.without(quirk),
+            Fault::AllStraight => self.quirks = Quirks::default(),
         }
         self
     }
@@ -86,6 +96,15 @@ pub struct Mount {
     pub latency_ns: u64,
     condition: watch::Sender<Condition>,
     sessions: Cell<u32>,
+    stale: RefCell<Option<Stale>>,
+}
+
+/// A session whose connection is gone and which the camera has not noticed.
+pub struct Stale {
+    pub play: Play,
+    pub until: CameraNs,
+    /// Its place is still taken.
+    pub _seat: Option<Seat>,
 }
 
 /// A place at a mount; given back when dropped.
@@ -95,7 +114,16 @@ impl Mount {
     /// A mount in good order, with neither sound nor a second resolution.
     pub fn new(name: String, main: &Rc<Video>) -> Self {
         let (condition, _) = watch::channel(Condition::default());
-        Self { name, main: main.clone(), alt: None, audio: None, latency_ns: 0, condition, sessions: Cell::new(0) }
+        Self {
+            name,
+            main: main.clone(),
+            alt: None,
+            audio: None,
+            latency_ns: 0,
+            condition,
+            sessions: Cell::new(0),
+            stale: RefCell::new(None),
+        }
     }
 
     pub fn condition(&self) -> Condition {
@@ -123,8 +151,29 @@ impl Mount {
         }
     }
 
+    /// Leaves a session behind for the next connection.
+    pub fn leave(&self, stale: Stale) {
+        self.stale.replace(Some(stale));
+    }
+
+    /// The session somebody left behind, if its time is not over.
+    pub fn inherit(&self, now: CameraNs) -> Option<Stale> {
+        self.forget_stale(now);
+        self.stale.take()
+    }
+
+    fn forget_stale(&self, now: CameraNs) {
+        let mut stale = self.stale.borrow_mut();
+        let over = stale.as_ref().is_some_and(|stale| stale.until < now);
+        let gone = if over { stale.take() } else { None };
+        // Its seat is given back once nothing is borrowed.
+        drop(stale);
+        drop(gone);
+    }
+
     /// A place for one more session, unless the limit is reached.
-    pub fn sit(self: &Rc<Self>) -> Option<Seat> {
+    pub fn sit(self: &Rc<Self>, now: CameraNs) -> Option<Seat> {
+        self.forget_stale(now);
         let taken = self.sessions.get();
         if self.condition().limit.is_some_and(|limit| taken >= limit) {
             return None;
@@ -144,10 +193,13 @@ impl Drop for Seat {
 pub struct Mounts(BTreeMap<String, Rc<Mount>>);
 
 impl Mounts {
-    /// `cam0` to `cam(count-1)`, and one of each special kind.
-    pub fn new(clips: &Clips, count: u16) -> Self {
+    /// `cam0` to `cam(count-1)`, `light0` to `light(light-1)`, and one of each special kind.
+    pub fn new(clips: &Clips, count: u16, light: u16) -> Self {
         let cam = |name: String| Mount { alt: Some(clips.alt.clone()), ..Mount::new(name, &clips.cam) };
         let mut all: Vec<Mount> = (0..count).map(|n| cam(format!("cam{n}"))).collect();
+        all.extend((0..light).map(|n| Mount::new(format!("light{n}"), &clips.light)));
+        all.push(Mount::new("longgop".to_owned(), &clips.longgop));
+        all.push(Mount::new("opengop".to_owned(), &clips.opengop));
         all.push(Mount { audio: Some(clips.aac.clone()), ..cam("aac".to_owned()) });
         all.push(Mount { audio: Some(clips.alaw.clone()), ..cam("alaw".to_owned()) });
         all.push(Mount::new("h265".to_owned(), &clips.h265));

@@ -8,10 +8,15 @@ use farwatch_tests::truth::{FrameIndex, LOOP};
 
 use crate::clips::Video;
 use crate::mount::{Condition, Mount};
-use crate::rtp::{Stamp, write_sender_report};
+use crate::odd;
+use crate::quirk::Quirk;
+use crate::rtp::{Stamp, write_foreign, write_sender_report};
 use crate::ticks::{CameraNs, FRAME_NS, low_32, taken, video_ticks};
 
 const REPORT_EVERY_NS: u64 = 5_000_000_000;
+/// Geovision's.
+const OTHER_TYPE: u8 = 50;
+const STRAY_CHANNEL: u8 = 9;
 /// A receiver this far behind has lost what came between, as with a real camera's bounded send buffer.
 const STALLED_NS: u64 = 2_000_000_000;
 
@@ -135,7 +140,21 @@ impl Play {
         self.awaits_key = false;
         let stamp = self.tracks.video.as_mut()?;
         let ticks = video_ticks(index).wrapping_add(jump(condition, 90_000));
-        let dropped = frame.packets.write(stamp, ticks, out, || self.chance.spares(condition.drop_permille));
+        let mut keep = || self.chance.spares(condition.drop_permille);
+        let mut dropped = 0;
+        if condition.quirks.has(Quirk::OtherType) {
+            write_foreign(stamp.channel, OTHER_TYPE, out);
+        }
+        if odd::is_odd(condition.quirks) {
+            for part in odd::pack(showing.codec, &frame.packets.units(showing.codec), condition.quirks) {
+                dropped += part.packets.write(stamp, ticks.wrapping_sub(part.earlier), out, &mut keep);
+            }
+        } else {
+            dropped = frame.packets.write(stamp, ticks, out, &mut keep);
+        }
+        if condition.quirks.has(Quirk::StrayChannel) && frame.key {
+            write_foreign(STRAY_CHANNEL, 96, out);
+        }
         let rtp_ts = stamp.base.wrapping_add(ticks);
         Some(Written { frame: index, codec: showing.codec.as_str(), key: frame.key, rtp_ts, dropped })
     }
@@ -160,12 +179,15 @@ impl Play {
     fn write_reports(&self, condition: &Condition, out: &mut Vec<u8>) {
         let (frame, _) = self.frame(&self.showing);
         let at = taken(frame);
-        if let Some(stamp) = &self.tracks.video {
-            write_sender_report(stamp, at, video_ticks(frame).wrapping_add(jump(condition, 90_000)), out);
+        let ntp = if condition.quirks.has(Quirk::ReportZero) { 0 } else { at.ntp() };
+        if let Some(stamp) = self.tracks.video {
+            let ssrc = if condition.quirks.has(Quirk::ReportSsrc) { !stamp.ssrc } else { stamp.ssrc };
+            let ticks = video_ticks(frame).wrapping_add(jump(condition, 90_000));
+            write_sender_report(&Stamp { ssrc, ..stamp }, ntp, ticks, out);
         }
         if let (Some(stamp), Some(audio)) = (&self.tracks.audio, &self.mount.audio) {
             let rate = audio.coding.rate();
-            write_sender_report(stamp, at, low_32(at.samples(rate)).wrapping_add(jump(condition, rate)), out);
+            write_sender_report(stamp, ntp, low_32(at.samples(rate)).wrapping_add(jump(condition, rate)), out);
         }
     }
 }

@@ -4,12 +4,11 @@
 //! Formats: RFC 3550, RFC 6184 (H.264), RFC 7798 (H.265), RFC 3640 (AAC), RFC 7826 10.12 (interleaving).
 
 use crate::nal::Codec;
-use crate::ticks::CameraNs;
 
 /// Payload type of video in every SDP.
 pub const VIDEO_TYPE: u8 = 96;
 /// The most payload a packet carries; leaves room for headers within an Ethernet frame.
-const MOST_PAYLOAD: usize = 1400;
+pub const MOST_PAYLOAD: usize = 1400;
 /// `$`, channel, two bytes of length.
 const FRAMING: usize = 4;
 const HEADER: usize = 12;
@@ -81,7 +80,8 @@ impl Packets {
         packets
     }
 
-    fn push(&mut self, payload_type: u8, marker: bool, parts: &[&[u8]]) {
+    /// Adds one packet.
+    pub fn push(&mut self, payload_type: u8, marker: bool, parts: &[&[u8]]) {
         let length = HEADER + parts.iter().map(|part| part.len()).sum::<usize>();
         let [high, low] = u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
         self.starts.push(self.bytes.len());
@@ -90,6 +90,46 @@ impl Packets {
         for part in parts {
             self.bytes.extend_from_slice(part);
         }
+    }
+
+    fn payloads(&self) -> impl Iterator<Item = &[u8]> {
+        self.starts.iter().enumerate().map(|(n, start)| {
+            let end = self.starts.get(n + 1).copied().unwrap_or(self.bytes.len());
+            &self.bytes[start + FRAMING + HEADER..end]
+        })
+    }
+
+    /// The NAL units of the access unit these were made of by [`Self::of_access_unit`].
+    pub fn units(&self, codec: Codec) -> Vec<Vec<u8>> {
+        let mut units: Vec<Vec<u8>> = Vec::new();
+        for payload in self.payloads() {
+            let (head, fu, rest) = match (codec, payload) {
+                (Codec::H264, [first, fu, rest @ ..]) if first & 0x1f == 28 => {
+                    (vec![(first & 0xe0) | (fu & 0x1f)], *fu, rest)
+                }
+                (Codec::H265, [first, second, fu, rest @ ..]) if (first >> 1) & 0x3f == 49 => {
+                    (vec![(first & 0x81) | (fu & 0x3f) << 1, *second], *fu, rest)
+                }
+                _ => {
+                    units.push(payload.to_vec());
+                    continue;
+                }
+            };
+            if fu & 0x80 != 0 {
+                units.push(head);
+            }
+            if let Some(unit) = units.last_mut() {
+                unit.extend_from_slice(rest);
+            }
+        }
+        units
+    }
+
+    /// Marker and payload of every packet.
+    #[cfg(test)]
+    pub fn seen(&self) -> Vec<(bool, Vec<u8>)> {
+        let markers = self.starts.iter().map(|start| self.bytes[start + FRAMING + 1] & MARKER != 0);
+        markers.zip(self.payloads().map(<[u8]>::to_vec)).collect()
     }
 
     /// Appends the packets to `out`, stamped; those for which `keep` says no use up their sequence number and are
@@ -118,11 +158,16 @@ impl Packets {
     }
 }
 
+/// Appends a packet that belongs to no track: of another type, channel or source, with a number of its own.
+pub fn write_foreign(channel: u8, payload_type: u8, out: &mut Vec<u8>) {
+    out.extend_from_slice(&[b'$', channel, 0, 16, 0x80, payload_type, 0xab, 0xcd, 0, 0, 0, 1, 9, 9, 9, 9, 1, 2, 3, 4]);
+}
+
 /// Appends a sender report, with a CNAME as RFC 3550 demands, on the track's RTCP channel.
-pub fn write_sender_report(stamp: &Stamp, taken: CameraNs, ticks: u32, out: &mut Vec<u8>) {
+pub fn write_sender_report(stamp: &Stamp, ntp: u64, ticks: u32, out: &mut Vec<u8>) {
     out.extend_from_slice(&[b'$', stamp.channel.wrapping_add(1), 0, 28 + 20, 0x80, 200, 0, 6]);
     out.extend_from_slice(&stamp.ssrc.to_be_bytes());
-    out.extend_from_slice(&taken.ntp().to_be_bytes());
+    out.extend_from_slice(&ntp.to_be_bytes());
     for word in [stamp.base.wrapping_add(ticks), stamp.packets, stamp.octets] {
         out.extend_from_slice(&word.to_be_bytes());
     }
@@ -177,7 +222,7 @@ mod tests {
     #[test]
     fn a_sender_report_is_as_long_as_its_framing_says() {
         let mut out = Vec::new();
-        write_sender_report(&stamp(), CameraNs(0), 0, &mut out);
+        write_sender_report(&stamp(), 0, 0, &mut out);
         assert_eq!(usize::from(u16::from_be_bytes([out[2], out[3]])), out.len() - FRAMING);
         assert_eq!(out[1], 5);
     }

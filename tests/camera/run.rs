@@ -21,7 +21,8 @@ use crate::clips::Clips;
 use crate::control;
 use crate::digest::Credentials;
 use crate::journal::Journal;
-use crate::mount::Mounts;
+use crate::mount::{Fault, Mounts};
+use crate::quirk::Quirk;
 use crate::session::{Camera, converse};
 use crate::ticks::CameraClock;
 use crate::tls;
@@ -38,6 +39,8 @@ pub struct Settings {
     pub tls: Option<TlsSettings>,
     pub clips: PathBuf,
     pub mounts: u16,
+    pub light: u16,
+    pub quirks: Vec<(Quirk, String)>,
     pub credentials: Option<Credentials>,
     pub journal: Option<PathBuf>,
     pub until_stdin_closes: bool,
@@ -53,7 +56,11 @@ pub struct TlsSettings {
 /// Runs until SIGTERM, SIGINT or, if asked, the end of stdin.
 pub fn run(settings: Settings) -> anyhow::Result<()> {
     let clips = Clips::open(&settings.clips).context("the test camera has nothing to show")?;
-    let mounts = Mounts::new(&clips, settings.mounts);
+    let mounts = Mounts::new(&clips, settings.mounts, settings.light);
+    for (quirk, name) in settings.quirks {
+        let mount = mounts.get(&name).with_context(|| format!("there is no mount {name:?} to have a quirk"))?;
+        mount.change(Fault::Odd(quirk));
+    }
     let (journal, writing) = match &settings.journal {
         Some(file) => {
             let (journal, writing) =

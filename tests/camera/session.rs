@@ -12,15 +12,20 @@ use tokio::sync::watch;
 
 use crate::digest::Credentials;
 use crate::journal::Journal;
-use crate::mount::{Condition, Mount, Mounts, Seat};
+use crate::mount::{Condition, Mount, Mounts, Seat, Stale};
 use crate::play::{Play, Tracks, Written};
+use crate::quirk::Quirk;
 use crate::rtp::Stamp;
 use crate::rtsp::{Answer, Malformed, Reader, Request};
 use crate::sdp::{self, CONTROLS};
-use crate::ticks::CameraClock;
+use crate::ticks::{CameraClock, CameraNs};
 
 /// A receiver that takes nothing for this long is hung up on.
 const WRITE_WITHIN: Duration = Duration::from_secs(10);
+/// How long a session goes on that was not torn down, as a quirk.
+const STALE_NS: u64 = 8_000_000_000;
+/// The timeout of a session, as a quirk.
+const SHORT_TIMEOUT_S: u64 = 6;
 const METHODS: &str = "OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN, GET_PARAMETER, SET_PARAMETER";
 
 /// What every session shares.
@@ -60,8 +65,14 @@ where
                 break;
             }
             let answer = session.answer(&request);
+            out.clear();
+            if let Some(early) = session.send_early(&mut out) {
+                write(&mut stream, &out).await?;
+                session.note_frame(early);
+            }
             write(&mut stream, &answer.bytes(&request)).await?;
             if answer.closes {
+                session.torn_down = true;
                 return Ok(());
             }
             session.play_if_asked();
@@ -78,7 +89,8 @@ where
             },
             () = wait(left), if left.is_some() => {
                 out.clear();
-                let written = session.render(&mut out);
+                session.render_stale(&mut out);
+                let written = if session.is_due() { session.render(&mut out) } else { None };
                 if !out.is_empty() {
                     write(&mut stream, &out).await?;
                 }
@@ -125,12 +137,29 @@ struct Session {
     /// Built by PLAY, begun once its answer is out.
     ready: Option<Play>,
     play: Option<Play>,
+    /// What an earlier connection left behind goes on in this one.
+    stale: Option<Stale>,
+    torn_down: bool,
+    asked_at: CameraNs,
 }
 
 impl Session {
     fn new(number: u32, camera: Rc<Camera>) -> Self {
         let nonce = hex::encode(random::<16>());
-        Self { number, camera, nonce, bound: None, seat: None, tracks: Tracks::default(), ready: None, play: None }
+        let asked_at = camera.clock.now();
+        Self {
+            number,
+            camera,
+            nonce,
+            bound: None,
+            seat: None,
+            tracks: Tracks::default(),
+            ready: None,
+            play: None,
+            stale: None,
+            torn_down: false,
+            asked_at,
+        }
     }
 
     /// Notes which mount the first request that names one is about.
@@ -140,6 +169,7 @@ impl Session {
         }
         if let Some(mount) = self.camera.mounts.get(request.path().0) {
             let cuts = mount.condition().cuts;
+            self.stale = mount.inherit(self.camera.clock.now());
             self.bound = Some(Bound { mount: mount.clone(), condition: mount.follow(), cuts });
         }
     }
@@ -149,12 +179,15 @@ impl Session {
     }
 
     fn is_cut(&self) -> bool {
-        self.bound.as_ref().is_some_and(|bound| bound.mount.condition().cuts != bound.cuts)
+        let silent_ns = self.camera.clock.now().0.saturating_sub(self.asked_at.0);
+        let timed_out = self.condition().quirks.has(Quirk::ShortTimeout) && silent_ns > SHORT_TIMEOUT_S * 1_000_000_000;
+        timed_out || self.bound.as_ref().is_some_and(|bound| bound.mount.condition().cuts != bound.cuts)
     }
 
     /// How long until the next frame, if this plays.
     fn until_due(&self) -> Option<Duration> {
-        let due = self.play.as_ref()?.due();
+        let own = self.play.as_ref().map(Play::due);
+        let due = own.into_iter().chain(self.stale.as_ref().map(|stale| stale.play.due())).min()?;
         Some(Duration::from_nanos(due.0.saturating_sub(self.camera.clock.now().0)))
     }
 
@@ -168,6 +201,7 @@ impl Session {
 
     fn answer(&mut self, request: &Request) -> Answer {
         let method = request.method.as_str();
+        self.asked_at = self.camera.clock.now();
         if method == "OPTIONS" {
             return Answer::ok().header("Public", METHODS);
         }
@@ -182,16 +216,26 @@ impl Session {
             return Answer::of("404 Not Found");
         };
         let id = self.id();
-        if request.header("session").is_some_and(|named| named.split(';').next() != Some(id.as_str())) {
+        let condition = mount.condition();
+        let quirks = condition.quirks;
+        if !quirks.has(Quirk::SessionIdChanges)
+            && request.header("session").is_some_and(|named| named.split(';').next() != Some(id.as_str()))
+        {
             return Answer::of("454 Session Not Found");
         }
-        let condition = mount.condition();
         match method {
             "DESCRIBE" | "SETUP" if condition.down => Answer::of("404 Not Found"),
-            "DESCRIBE" => Answer::ok()
-                .header("Content-Type", "application/sdp")
-                .header("Content-Base", request.base())
-                .body(sdp::describe(mount.video(&condition), mount.audio.as_deref())),
+            "DESCRIBE" => {
+                let base = request.base();
+                let bare = base.split_once("://").map_or(base.as_str(), |(_, bare)| bare).to_owned();
+                let mut answer = Answer::ok();
+                if !quirks.has(Quirk::NoContentType) {
+                    answer = answer.header("Content-Type", "application/sdp");
+                }
+                answer
+                    .header("Content-Base", if quirks.has(Quirk::BaseWithoutScheme) { bare } else { base })
+                    .body(sdp::describe(mount.video(&condition), mount.audio.as_deref(), quirks))
+            }
             "SETUP" => self.set_up(&mount, request),
             "PLAY" => self.play(&mount, &condition, request),
             "TEARDOWN" => Answer::ok().closing(),
@@ -208,7 +252,9 @@ impl Session {
         let Some(channel) = request.interleaved() else {
             return Answer::of("461 Unsupported Transport");
         };
+        let quirks = mount.condition().quirks;
         let [ssrc, base] = random_words();
+        let ssrc = if quirks.has(Quirk::SsrcBlank) { ssrc >> 4 | 0x0100_0000 } else { ssrc };
         let [sequence, _] = random_words();
         let sequence = u16::try_from(sequence >> 16).unwrap_or_default();
         let stamp = Stamp { channel, ssrc, sequence, base, packets: 0, octets: 0 };
@@ -218,14 +264,24 @@ impl Session {
             _ => return Answer::of("404 Not Found"),
         };
         if self.seat.is_none() {
-            self.seat = mount.sit();
+            self.seat = mount.sit(self.camera.clock.now());
         }
         if self.seat.is_none() {
             return Answer::of("453 Not Enough Bandwidth");
         }
         *track = Some(stamp);
-        let transport = format!("RTP/AVP/TCP;unicast;interleaved={channel}-{};ssrc={ssrc:08X}", channel + 1);
-        Answer::ok().header("Transport", transport).header("Session", self.id() + ";timeout=60")
+        let next = channel + 1;
+        let transport = if quirks.has(Quirk::SsrcShort) {
+            format!("RTP/AVP/TCP;ssrc=A046;unicast;interleaved={channel}-{next}")
+        } else if quirks.has(Quirk::SsrcBlank) {
+            format!("RTP/AVP/TCP;unicast;interleaved={channel}-{next};ssrc= {ssrc:X}")
+        } else {
+            format!("RTP/AVP/TCP;unicast;interleaved={channel}-{next};ssrc={ssrc:08X}")
+        };
+        let other = if quirks.has(Quirk::SessionIdChanges) { channel.to_string() } else { String::new() };
+        let timeout = if quirks.has(Quirk::ShortTimeout) { SHORT_TIMEOUT_S } else { 60 };
+        let session = format!("{}{other};timeout={timeout}", self.id());
+        Answer::ok().header("Transport", transport).header("Session", session)
     }
 
     fn play(&mut self, mount: &Rc<Mount>, condition: &Condition, request: &Request) -> Answer {
@@ -238,7 +294,14 @@ impl Session {
             .iter()
             .zip(play.first_packets(condition))
             .filter_map(|(control, first)| {
-                first.map(|(sequence, ticks)| format!("url={base}{control};seq={sequence};rtptime={ticks}"))
+                let quirks = condition.quirks;
+                first.map(|(sequence, ticks)| {
+                    let far = if quirks.has(Quirk::WrongSequence) { 30_000 } else { 0 };
+                    let sequence = sequence.wrapping_sub(far);
+                    let time = if quirks.has(Quirk::WrongRtptime) { "now;".to_owned() } else { ticks.to_string() };
+                    let ssrc = if quirks.has(Quirk::SsrcBlank) { ";ssrc= 12AB" } else { "" };
+                    format!("url={base}{control};seq={sequence};rtptime={time}{ssrc}")
+                })
             })
             .collect();
         self.ready = Some(play);
@@ -249,6 +312,32 @@ impl Session {
         if let Some(play) = self.ready.take() {
             self.play = Some(play);
             self.note(|session| Line::Play(session.moment()));
+        }
+    }
+
+    /// Sends the first frame before PLAY is answered, as a quirk.
+    fn send_early(&mut self, out: &mut Vec<u8>) -> Option<Written> {
+        let condition = self.condition();
+        if !condition.quirks.has(Quirk::EarlyData) {
+            return None;
+        }
+        let ready = self.ready.as_mut()?;
+        let due = ready.due();
+        ready.render(&condition, due, out)
+    }
+
+    fn is_due(&self) -> bool {
+        self.play.as_ref().is_some_and(|play| play.due() <= self.camera.clock.now())
+    }
+
+    /// What the session before sends into this connection.
+    fn render_stale(&mut self, out: &mut Vec<u8>) {
+        let (condition, now) = (self.condition(), self.camera.clock.now());
+        if self.stale.as_ref().is_some_and(|stale| stale.until < now || !condition.quirks.has(Quirk::StaleSession)) {
+            self.stale = None;
+        }
+        if let Some(stale) = self.stale.as_mut().filter(|stale| stale.play.due() <= now) {
+            stale.play.render(&condition, now, out);
         }
     }
 
@@ -295,8 +384,18 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        if self.play.is_some() {
-            self.note(|session| Line::End(session.moment()));
+        if let (Some(stale), Some(bound)) = (self.stale.take(), &self.bound) {
+            bound.mount.leave(stale);
+        }
+        let Some(play) = self.play.take() else { return };
+        self.note(|session| Line::End(session.moment()));
+        let now = self.camera.clock.now();
+        if let Some(bound) = &self.bound
+            && !self.torn_down
+            && self.condition().quirks.has(Quirk::StaleSession)
+        {
+            let seat = self.seat.take();
+            bound.mount.leave(Stale { play, until: CameraNs(now.0 + STALE_NS), _seat: seat });
         }
     }
 }

@@ -9,15 +9,15 @@ use farwatch_agent::store::{Db, Opened};
 use farwatch_agent::vault::Vault;
 use farwatch_shared::id::SegmentId;
 use farwatch_shared::time::{Clock, Span, WallMs};
+use farwatch_tests::account::Account;
 use farwatch_tests::bins::rounds;
+use farwatch_tests::books::Books;
 use farwatch_tests::child::signal;
 use farwatch_tests::raw::now;
 use farwatch_tests::site::Site;
 use farwatch_tests::truth::{FRAME_MS, Line};
 use farwatch_tests::wait::until;
 use rustix::process::Signal;
-
-use crate::account::Account;
 
 /// GOP of the test camera's cam mounts.
 const GOP_MS: i64 = 2_000;
@@ -40,6 +40,7 @@ async fn quiet(site: &Site) {
 #[tokio::test]
 async fn a_killed_recorder_loses_at_most_one_fragment_of_what_it_received() {
     let mut site = Site::start("cam0").await;
+    let mut books = Books::of(&site, "cam0");
     let count = rounds(3, 30);
     let mut worst = (0, 0, 0);
     for round in 1..=count {
@@ -57,10 +58,11 @@ async fn a_killed_recorder_loses_at_most_one_fragment_of_what_it_received() {
         })
         .await;
         quiet(&site).await;
-        let account = Account::of(&site, &site.eye, "cam0").await;
+        books.read_with_open();
+        let held = books.account(&site.camera).held();
         let at = |f: &farwatch_tests::truth::FrameIndex| i64::try_from(f.wall_ms()).unwrap_or(0);
-        let last_before = account.recorded.iter().map(at).filter(|t| *t <= killed_at).max().unwrap_or(0);
-        let first_after = account.recorded.iter().map(at).find(|t| *t > killed_at).unwrap_or(i64::MAX);
+        let last_before = held.iter().map(at).filter(|t| *t <= killed_at).max().unwrap_or(0);
+        let first_after = held.iter().map(at).find(|t| *t > killed_at).unwrap_or(i64::MAX);
         let frame = i64::try_from(FRAME_MS).unwrap_or(50);
         let (lost, back, hole) =
             (killed_at - last_before - frame, back_at - killed_at, first_after - last_before - frame);
@@ -68,7 +70,7 @@ async fn a_killed_recorder_loses_at_most_one_fragment_of_what_it_received() {
         worst = (worst.0.max(lost), worst.1.max(back), worst.2.max(hole));
     }
     println!("worst of {count}: lost {} ms, session back {} ms, hole {} ms", worst.0, worst.1, worst.2);
-    Account::of(&site, &site.eye, "cam0").await.settle();
+    settle(&site, &mut books).await;
     // One frame more than a fragment: the kill may fall just before the frame that would have closed it is written.
     assert!(worst.0 <= FRAGMENT_MS + 100, "lost {} ms of received video", worst.0);
     assert!(worst.1 <= 1_000, "session back after {} ms", worst.1);
@@ -87,12 +89,11 @@ async fn a_killed_agent_loses_nothing() {
     }
     site.recording(&site.camera).await;
     quiet(&site).await;
-    let account = Account::of(&site, &site.eye, "cam0").await;
-    account.settle();
+    let account = settle(&site, &mut Books::of(&site, "cam0")).await;
     assert!(account.gaps.is_empty(), "the recorder never noticed: {:?}", account.gaps);
-    let (first, last) = (account.recorded.first(), account.recorded.last());
-    let span = last.zip(first).map(|(l, f)| l.0 - f.0 + 1);
-    assert_eq!(span, Some(account.recorded.len() as u64), "an unbroken row of frames");
+    let held = account.held();
+    let span = held.last().zip(held.first()).map(|(l, f)| l.0 - f.0 + 1);
+    assert_eq!(span, Some(held.len() as u64), "an unbroken row of frames");
     catalog_equals_vault(&mut site).await;
 }
 
@@ -107,8 +108,7 @@ async fn a_killed_hub_loses_nothing() {
     }
     site.recording(&site.camera).await;
     quiet(&site).await;
-    let account = Account::of(&site, &site.eye, "cam0").await;
-    account.settle();
+    let account = settle(&site, &mut Books::of(&site, "cam0")).await;
     assert!(account.gaps.is_empty(), "recording never noticed: {:?}", account.gaps);
 }
 
@@ -150,9 +150,20 @@ async fn a_killed_media_worker_costs_its_camera_only() {
         site.recording(&odd).await;
     }
     quiet(&site).await;
-    let account = Account::of(&site, &site.eye, "cam0").await;
-    account.settle();
+    let account = settle(&site, &mut Books::of(&site, "cam0")).await;
     assert!(account.gaps.is_empty(), "the other camera never noticed: {:?}", account.gaps);
+}
+
+/// Holds lens, vault and ledger against each other, and what the hub tells against the ledger.
+async fn settle(site: &Site, books: &mut Books) -> Account {
+    books.read_with_open();
+    let account = books.account(&site.camera).clone();
+    account.settle();
+    until("the hub telling every gap as ledgered", Duration::from_secs(60), || async {
+        (site.person.recent_gaps(&site.camera).await == account.told()).then_some(())
+    })
+    .await;
+    account
 }
 
 /// The media workers of a site: children of its recorder that run `farwatch-agent media`.

@@ -3,6 +3,8 @@
 //!
 //! Belongs here: `camera::rtsp` against `camera::gst`. Does not: what the recorder makes of it (`e2e`, `faults`).
 
+mod quirks;
+
 use std::time::Duration;
 
 use farwatch_agent::camera::gst::GstSource;

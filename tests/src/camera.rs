@@ -32,6 +32,8 @@ pub struct Doors {
 pub struct CameraSetup {
     /// How many of cam0, cam1, … there are.
     pub mounts: u16,
+    /// How many of light0, light1, … (1 Mbit/s) there are.
+    pub light: u16,
     /// Name and password to ask for.
     pub credentials: Option<(String, String)>,
     /// Whether to serve RTSPS too.
@@ -42,7 +44,7 @@ pub struct CameraSetup {
 
 impl Default for CameraSetup {
     fn default() -> Self {
-        Self { mounts: 1, credentials: None, tls: false, listen: SocketAddr::from(([127, 0, 0, 1], 0)) }
+        Self { mounts: 1, light: 0, credentials: None, tls: false, listen: SocketAddr::from(([127, 0, 0, 1], 0)) }
     }
 }
 
@@ -68,6 +70,7 @@ impl TestCamera {
             .arg("--until-stdin-closes")
             .args(["--listen", &setup.listen.to_string()])
             .args(["--mounts", &setup.mounts.to_string()])
+            .args(["--light", &setup.light.to_string()])
             .arg("--journal")
             .arg(&journal)
             .stdin(Stdio::piped())

@@ -4,8 +4,10 @@
 //! cameras sent and recordings hold, waiting for a condition with a deadline. Does not: the tests themselves, or any
 //! stand-in for a part of the product.
 
+pub mod account;
 pub mod agent;
 pub mod bins;
+pub mod books;
 pub mod camera;
 pub mod child;
 pub mod frames;
@@ -13,6 +15,7 @@ pub mod hub;
 pub mod netns;
 pub mod person;
 pub mod raw;
+pub mod recorder;
 pub mod site;
 pub mod truth;
 pub mod wait;

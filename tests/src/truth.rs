@@ -93,17 +93,42 @@ pub struct SentFrame {
     pub sent_boot_ns: i64,
 }
 
-/// Reads a journal, also while it is being written: a last line without its end is left for later.
+/// Reads a journal line by line, also while it is being written: a last line without its end is left for later.
+pub struct JournalReader {
+    lines: BufReader<std::fs::File>,
+    text: String,
+}
+
+impl JournalReader {
+    /// # Errors
+    /// When the file cannot be opened.
+    pub fn open(file: &Path) -> io::Result<Self> {
+        Ok(Self { lines: BufReader::new(std::fs::File::open(file)?), text: String::new() })
+    }
+
+    /// The next whole line, or `None` when there is none yet.
+    ///
+    /// # Errors
+    /// When the file cannot be read or the line is not the journal's.
+    pub fn next_line(&mut self) -> io::Result<Option<Line>> {
+        if self.lines.read_line(&mut self.text)? == 0 || !self.text.ends_with('\n') {
+            return Ok(None);
+        }
+        let line = serde_json::from_str(&self.text).map_err(io::Error::other)?;
+        self.text.clear();
+        Ok(Some(line))
+    }
+}
+
+/// Reads a whole journal.
 ///
 /// # Errors
 /// When the file cannot be read or a whole line is not the journal's.
 pub fn read_journal(file: &Path) -> io::Result<Vec<Line>> {
+    let mut reader = JournalReader::open(file)?;
     let mut lines = Vec::new();
-    let mut reader = BufReader::new(std::fs::File::open(file)?);
-    let mut text = String::new();
-    while reader.read_line(&mut text)? > 0 && text.ends_with('\n') {
-        lines.push(serde_json::from_str(&text).map_err(io::Error::other)?);
-        text.clear();
+    while let Some(line) = reader.next_line()? {
+        lines.push(line);
     }
     Ok(lines)
 }
@@ -132,5 +157,11 @@ mod tests {
         let file = tempfile::NamedTempFile::new().expect("a temporary file");
         std::fs::write(file.path(), "{\"event\":\"missing\",\"lines\":3}\n{\"event\":\"fra").expect("written");
         assert_eq!(read_journal(file.path()).expect("readable"), [Line::Missing { lines: 3 }]);
+        let mut reader = JournalReader::open(file.path()).expect("readable");
+        assert_eq!(reader.next_line().expect("readable"), Some(Line::Missing { lines: 3 }));
+        assert_eq!(reader.next_line().expect("readable"), None);
+        let mut more = std::fs::File::options().append(true).open(file.path()).expect("opened");
+        std::io::Write::write_all(&mut more, b"me\",\"x\":1").expect("written");
+        assert_eq!(reader.next_line().expect("readable"), None, "still no end");
     }
 }

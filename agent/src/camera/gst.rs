@@ -12,6 +12,7 @@ use farwatch_shared::media::nal::Codec;
 use farwatch_shared::secret::Secret;
 use farwatch_shared::time::BootNs;
 
+use super::depay::odd::Odd;
 use super::depay::{aac, video};
 use super::{Item, Opening, Source, SourceError, Target, Track};
 use crate::media::audio::{self, Converter};
@@ -135,7 +136,11 @@ impl GstSource {
                 // Some cameras send reports with a clock of zero.
                 (ntp >> 32 != 0).then_some(Item::Report { track, ticks: frame.ticks, ntp })
             }
-            (Kind::Track, _, _) => Some(Item::Defect("a track was described twice")),
+            (Kind::Track, _, _) => Some(Item::Defect("track_described_twice")),
+            (Kind::Odd, _, _) => {
+                let odd = frame.payload.first().and_then(|number| Odd::of(*number));
+                odd.map(|odd| Item::Defect(odd.name()))
+            }
             _ => None,
         }
     }

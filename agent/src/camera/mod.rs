@@ -19,6 +19,7 @@ use crate::media::worker::Launch;
 
 pub mod depay;
 pub mod gst;
+pub mod heard;
 pub mod rtsp;
 mod tls;
 

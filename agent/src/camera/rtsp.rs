@@ -10,13 +10,15 @@ use farwatch_shared::media::nal::Codec;
 use farwatch_shared::time::Clock;
 use futures::StreamExt as _;
 use retina::client::{
-    Credentials, InitialTimestampPolicy, PacketItem, PlayOptions, Playing, Session, SessionOptions, SetupOptions,
-    Stream, TcpTransportOptions, Transport, UnknownRtcpSsrcPolicy,
+    Credentials, Described, InitialSequenceNumberPolicy, InitialTimestampPolicy, PacketItem, PlayOptions, Playing,
+    Session, SessionIdPolicy, SessionOptions, SetupOptions, Stream, TcpTransportOptions, Transport,
+    UnassignedChannelDataPolicy, UnknownRtcpSsrcPolicy,
 };
 use retina::codec::{ParametersRef, VideoParametersCodec};
 use url::Url;
 
 use super::depay::{Packet, aac, video};
+use super::heard::{Heard, while_polling};
 use super::tls::Relay;
 use super::{Item, Opening, Source, SourceError, Target, Track};
 use crate::media::audio::{self, Converter};
@@ -25,6 +27,8 @@ use crate::media::worker::Launch;
 
 /// From connecting to the answer to PLAY.
 const OPEN_WITHIN: Duration = Duration::from_secs(10);
+/// Packets that may be lost between the answer to PLAY and the first that is taken up.
+const PROMISE_SLACK: u16 = 1_000;
 
 /// A playing session.
 pub struct RtspSource {
@@ -35,6 +39,9 @@ pub struct RtspSource {
     audio_stream: Option<usize>,
     sound: Sound,
     ready: VecDeque<Item>,
+    heard: Heard,
+    /// Of the video packets; sender reports may carry another.
+    ssrc: Option<u32>,
     /// Lives as long as the session that goes through it.
     _relay: Option<Relay>,
 }
@@ -69,8 +76,15 @@ impl RtspSource {
             }
             other => return Err(SourceError::Unsupported { detail: format!("{other} is not rtsp") }),
         };
-        let options = SessionOptions::default().creds(credentials(target)).user_agent("farwatch".into());
-        let mut session = Session::describe(url, options).await.map_err(failed)?;
+        // Cameras change the session's id between requests, and old ones mix the packets of a session that is gone
+        // into the next connection.
+        let options = SessionOptions::default()
+            .creds(credentials(target))
+            .user_agent("farwatch".into())
+            .session_id(SessionIdPolicy::UseFirst)
+            .unassigned_channel_data(UnassignedChannelDataPolicy::Ignore);
+        let mut heard = Heard::default();
+        let mut session = while_polling(&mut heard, Session::describe(url, options)).await.map_err(failed)?;
         let find = |media: &str, names: &[&str]| {
             session.streams().iter().position(|s| s.media() == media && names.contains(&s.encoding_name()))
         };
@@ -83,7 +97,7 @@ impl RtspSource {
         let stream = &session.streams()[video_stream];
         let codec = if stream.encoding_name() == "h264" { Codec::H264 } else { Codec::H265 };
         let sets = parameter_sets(stream);
-        let mut defects = Vec::new();
+        let mut defects = sdp_defects(&session, stream);
         let mut audio = None;
         if target.audio {
             let label = format!("{}/{}", target.camera, target.stream);
@@ -96,12 +110,14 @@ impl RtspSource {
         }
         for at in std::iter::once(video_stream).chain(audio.as_ref().map(|(at, ..)| *at)) {
             let over_tcp = SetupOptions::default().transport(Transport::Tcp(TcpTransportOptions::default()));
-            session.setup(at, over_tcp).await.map_err(failed)?;
+            while_polling(&mut heard, session.setup(at, over_tcp)).await.map_err(failed)?;
         }
         let options = PlayOptions::default()
             .initial_timestamp(InitialTimestampPolicy::Permissive)
+            .initial_seq(InitialSequenceNumberPolicy::Ignore)
             .unknown_rtcp_ssrc(UnknownRtcpSsrcPolicy::ProcessPackets);
-        let session = session.play(options).await.map_err(failed)?;
+        let session = while_polling(&mut heard, session.play(options)).await.map_err(failed)?;
+        defects.extend(heard.take());
         let (audio_stream, config, sound) = match audio {
             Some((at, config, sound)) => (Some(at), Some(config), sound),
             None => (None, None, Sound::Aac(aac::Depacketizer::new())),
@@ -115,6 +131,8 @@ impl RtspSource {
             audio_stream,
             sound,
             ready: VecDeque::new(),
+            heard,
+            ssrc: None,
             _relay: relay,
         };
         Ok((opening, source))
@@ -128,6 +146,9 @@ impl RtspSource {
             lost: packet.loss(),
         };
         if packet.stream_id() == self.video_stream {
+            if self.ssrc.replace(packet.ssrc()).is_none() {
+                self.check_promise(packet.sequence_number());
+            }
             match self.video.push(part) {
                 Ok(units) => {
                     for unit in units {
@@ -139,6 +160,7 @@ impl RtspSource {
                     self.ready.push_back(Item::Defect("video_packet_not_understood"));
                 }
             }
+            self.ready.extend(self.video.noticed().into_iter().map(|odd| Item::Defect(odd.name())));
         } else if Some(packet.stream_id()) == self.audio_stream {
             let at = self.clock.boot();
             match &mut self.sound {
@@ -156,18 +178,29 @@ impl RtspSource {
         }
     }
 
+    /// The answer to PLAY names the first packet's number; a few may have come before the answer.
+    fn check_promise(&mut self, first: u16) {
+        let promised = std::mem::take(&mut self.heard.promised).into_iter().find(|(at, _)| *at == self.video_stream);
+        if promised.is_some_and(|(_, seq)| first.wrapping_sub(seq) > PROMISE_SLACK) {
+            self.ready.push_back(Item::Defect("rtp_info_sequence_wrong"));
+        }
+    }
+
     fn report(&mut self, compound: &retina::rtcp::ReceivedCompoundPacket) {
         let Some(timestamp) = compound.rtp_timestamp() else { return };
         let track = if compound.stream_id() == self.video_stream { Track::Video } else { Track::Audio };
         for packet in compound.pkts() {
-            if let Ok(Some(report)) = packet.as_sender_report()
-                // Some cameras send reports with a clock of zero.
-                && report.ntp_timestamp().0 >> 32 != 0
-            {
-                let ntp = report.ntp_timestamp().0;
-                self.ready.push_back(Item::Report { track, ticks: timestamp.timestamp(), ntp });
-                return;
+            let Ok(Some(report)) = packet.as_sender_report() else { continue };
+            if track == Track::Video && self.ssrc.is_some_and(|ssrc| ssrc != report.ssrc()) {
+                self.ready.push_back(Item::Defect("report_of_another_ssrc"));
             }
+            let ntp = report.ntp_timestamp().0;
+            if ntp >> 32 == 0 {
+                self.ready.push_back(Item::Defect("report_without_clock"));
+                continue;
+            }
+            self.ready.push_back(Item::Report { track, ticks: timestamp.timestamp(), ntp });
+            return;
         }
     }
 }
@@ -178,17 +211,23 @@ impl Source for RtspSource {
             if let Some(item) = self.ready.pop_front() {
                 return Ok(item);
             }
+            let next = while_polling(&mut self.heard, self.session.next());
             let packet = match &mut self.sound {
-                Sound::Aac(_) => self.session.next().await,
+                Sound::Aac(_) => next.await,
                 Sound::G711(converter) => tokio::select! {
-                    packet = self.session.next() => packet,
+                    packet = next => packet,
                     (frame, at) = converter.next() => return Ok(Item::Audio { frame, at }),
                 },
             };
+            self.ready.extend(self.heard.take().into_iter().map(Item::Defect));
             match packet {
                 Some(Ok(PacketItem::Rtp(packet))) => self.packet(&packet),
                 Some(Ok(PacketItem::Rtcp(compound))) => self.report(&compound),
                 Some(Ok(_)) => {}
+                // A session that is gone goes on in this connection: its packets are not ours, the others are.
+                Some(Err(error)) if first_line(&error).starts_with("wrong ssrc") => {
+                    self.ready.push_back(Item::Defect("packet_of_another_session"));
+                }
                 Some(Err(error)) => return Err(SourceError::Ended { detail: first_line(&error) }),
                 None => return Err(SourceError::Ended { detail: "it closed the connection".into() }),
             }
@@ -209,6 +248,27 @@ fn parameter_sets(stream: &Stream) -> Vec<Vec<u8>> {
         VideoParametersCodec::H265 { vps, sps, pps } => vec![vps.to_vec(), sps.to_vec(), pps.to_vec()],
         _ => Vec::new(),
     }
+}
+
+/// What is wrong with the description that retina passes over in silence.
+fn sdp_defects(session: &Session<Described>, video: &Stream) -> Vec<&'static str> {
+    let sdp = String::from_utf8_lossy(session.sdp());
+    let mut defects = Vec::new();
+    if !sdp.lines().any(|line| line.starts_with("o=")) {
+        defects.push("sdp_without_origin");
+    }
+    if sdp.lines().any(|line| line.starts_with("a=rtpmap:") && line.ends_with(' ')) {
+        defects.push("rtpmap_with_blanks");
+    }
+    // Base64 of 00 00 00 01 and what follows.
+    if sdp.contains("sprop-parameter-sets=AAAAA") {
+        defects.push("parameter_sets_with_start_codes");
+    }
+    if video.parameters().is_none() {
+        let named = sdp.contains("sprop-");
+        defects.push(if named { "parameter_sets_unreadable" } else { "parameter_sets_not_described" });
+    }
+    defects
 }
 
 /// The sound of a stream, if it can be kept: AAC as it is, G.711 by way of a worker.
@@ -233,6 +293,10 @@ fn failed(error: retina::Error) -> SourceError {
     match error.status_code() {
         Some(401 | 403) => SourceError::AuthFailed,
         Some(415 | 461) => SourceError::Unsupported { detail: first_line(&error) },
+        Some(453) => SourceError::Unreachable {
+            detail: "it takes no further session (453); end another one, or wait until it lets go of one that is gone"
+                .into(),
+        },
         _ => SourceError::Unreachable { detail: first_line(&error) },
     }
 }

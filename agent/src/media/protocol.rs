@@ -138,6 +138,8 @@ pub enum Kind {
     End = 4,
     /// The worker gives up; JSON [`Failure`].
     Failed = 5,
+    /// Something was put right in the units before; one byte of `camera::depay::odd::Odd`.
+    Odd = 6,
 }
 
 /// What precedes every payload, 32 bytes, integers big endian:
@@ -192,6 +194,7 @@ impl Header {
             (b'F', 3) => Kind::Clock,
             (b'F', 4) => Kind::End,
             (b'F', 5) => Kind::Failed,
+            (b'F', 6) => Kind::Odd,
             _ => return Err(wrong()),
         };
         let at = |from: usize| -> [u8; 8] { std::array::from_fn(|i| bytes[from + i]) };

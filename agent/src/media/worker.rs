@@ -169,7 +169,7 @@ impl Output {
                     Kind::Failed => {
                         Err(WorkerError::Failed(serde_json::from_slice(&frame.payload).map_err(ProtocolError::from)?))
                     }
-                    Kind::Track | Kind::Unit | Kind::Clock => Ok(Some(frame)),
+                    Kind::Track | Kind::Unit | Kind::Clock | Kind::Odd => Ok(Some(frame)),
                 };
             }
             self.buffer.drain(..self.taken);

@@ -6,6 +6,8 @@
 //! Every boundary between footage and hole is one [`Moment`] used by both sides, so that their spans are disjoint and
 //! together leave nothing out, whatever the clocks do.
 
+mod ends;
+
 use farwatch_shared::media::audio::AudioConfig;
 use farwatch_shared::media::fragment::Sample;
 use farwatch_shared::media::nal::Picture;
@@ -54,6 +56,8 @@ pub enum Action {
     Gap(HolePiece),
     /// Something repaired, counted by name.
     Defect(&'static str),
+    /// Pictures come and none of them can be recorded, for this reason; until the next file opens.
+    Unusable(&'static str),
 }
 
 /// How a file begins.
@@ -243,6 +247,9 @@ impl Cutter {
         }
         let shown = unit.ticks + session.shift;
         if self.file.is_none() && self.window.peek().is_none() {
+            if picture.is_entry() && session.config.is_none() {
+                ends::say_unusable(&mut self.hole, out);
+            }
             if !picture.is_entry() || session.config.is_none() {
                 return;
             }
@@ -414,6 +421,10 @@ impl Cutter {
             }
             return;
         };
+        if timed.unit.picture.is_entry() && self.session.as_ref().is_some_and(|s| s.config.is_none()) {
+            self.end_unusable(out);
+            return;
+        }
         let follows_rasl = self.window.peek().is_some_and(|next| next.picture == Picture::Rasl);
         let config = self.session.as_ref().and_then(|s| s.config.as_ref());
         if let Some(config) = config
@@ -473,15 +484,6 @@ impl Cutter {
         };
         file.push(timed, now);
         self.file = Some(file);
-    }
-
-    /// Whatever is in the window goes into the file, then the file ends and a hole begins.
-    fn finish(&mut self, now: Moment, why: ClosedWhy, cause: GapCause, detail: &str, out: &mut Vec<Action>) {
-        while let Some(timed) = self.window.release() {
-            self.take(timed, now, out);
-        }
-        self.window.clear();
-        self.end_file(None, why, cause, detail, out);
     }
 
     /// `next` is the decode time of the frame that follows without a gap; without one a hole opens.

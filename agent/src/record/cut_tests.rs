@@ -104,7 +104,7 @@ impl World {
                 }
                 Action::Close { end, why } => (format!("{why:?}"), start.take().unwrap(), *end),
                 Action::Gap(piece) => (format!("gap {:?}", piece.cause), piece.start, piece.end),
-                Action::Write(_) | Action::Defect(_) => continue,
+                Action::Write(_) | Action::Defect(_) | Action::Unusable(_) => continue,
             };
             assert!(
                 at.is_none_or(|at| at == from.boot_ns),
@@ -416,7 +416,7 @@ fn a_day_of_200_ppm_between_the_clocks_cuts_no_file_and_leaves_none_a_frame_off(
             }
             Action::Close { why, .. } => assert_eq!(*why, ClosedWhy::Length),
             Action::Gap(piece) => panic!("{piece:?}"),
-            Action::Write(_) | Action::Defect(_) => {}
+            Action::Write(_) | Action::Defect(_) | Action::Unusable(_) => {}
         }
     }
     assert_eq!(files, 1_440);

@@ -24,6 +24,8 @@ pub struct Figures {
     pub last_committed: Option<(BootNs, WallMs)>,
     pub unbroken_since: Option<WallMs>,
     pub defects: BTreeMap<String, u64>,
+    /// Why what comes cannot be recorded, when that is so.
+    pub unusable: Option<&'static str>,
     /// Why nothing is recorded now, when that is so.
     pub missing: Option<GapCause>,
     pub window: Window,
@@ -43,6 +45,7 @@ impl Figures {
         self.width = Some(start.config.width.into());
         self.height = Some(start.config.height.into());
         self.audio = start.audio.is_some();
+        self.unusable = None;
         if !start.continues {
             self.unbroken_since = Some(start.start.wall_ms);
             self.window = Window::default();

@@ -223,6 +223,7 @@ impl Hand {
                 Action::Defect(name) => {
                     self.tools.board.note(key, |f| *f.defects.entry(name.into()).or_default() += 1);
                 }
+                Action::Unusable(why) => self.tools.board.note(key, |f| f.unusable = Some(why)),
             }
         }
         if let Some(detail) = stream.failed.take() {

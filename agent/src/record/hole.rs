@@ -116,6 +116,13 @@ impl Hole {
         self.detail = detail.into();
     }
 
+    /// More is known of why the camera is to blame.
+    pub(super) fn explain(&mut self, detail: &str) {
+        if self.cause == GapCause::Camera && self.detail != detail {
+            self.detail = detail.into();
+        }
+    }
+
     /// One camera's silence turns out to be the network's: the same silence seen with more knowledge, unless it had lasted
     /// longer than it takes to know.
     pub(super) fn suspect_network(&mut self, detail: &str, now: Moment, out: &mut Vec<Action>) {

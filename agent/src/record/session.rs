@@ -141,7 +141,11 @@ async fn play(
     }
 }
 
-fn watchdog(last: BootNs, now: BootNs) -> Result<(), SourceError> {
+/// Gives a session up that has been silent for too long.
+///
+/// # Errors
+/// When the last frame is that long ago.
+pub fn watchdog(last: BootNs, now: BootNs) -> Result<(), SourceError> {
     if now.since(last) >= i64::from(WATCHDOG_S) * 1_000_000_000 {
         return Err(SourceError::Silent { seconds: WATCHDOG_S });
     }

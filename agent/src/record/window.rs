@@ -74,6 +74,23 @@ impl Window {
         Some(Timed { unit, decoded })
     }
 
+    /// Up to where every picture has come, by presentation: the first interval of more than one and a half usual ones
+    /// begins what is missing. `None` where nothing is reordered, or nothing was popped yet.
+    #[must_use]
+    pub fn whole_until(&self, nominal: i64) -> Option<i64> {
+        if self.depth == 0 {
+            return None;
+        }
+        let mut until = self.last?;
+        for time in &self.times {
+            if time - until > nominal * 3 / 2 {
+                break;
+            }
+            until = *time;
+        }
+        Some(until)
+    }
+
     /// The unit after the one popped last.
     #[must_use]
     pub fn peek(&self) -> Option<&Unit> {
@@ -110,6 +127,21 @@ mod tests {
         assert_eq!(decoded(0, &[0, 10, 20]), [0, 10, 20]);
         assert_eq!(decoded(1, &[0, 30, 10, 20, 60, 40, 50]), [0, 10, 20, 30, 40, 50, 60]);
         assert_eq!(decoded(2, &[0, 40, 20, 10, 30, 80, 60, 50, 70]), [0, 10, 20, 30, 40, 50, 60, 70, 80]);
+    }
+
+    // CAP-03
+    #[test]
+    fn what_is_whole_ends_where_the_first_picture_is_missing() {
+        let mut window = Window::default();
+        window.expect_depth(1);
+        for shown in [0, 30, 10] {
+            window.push(Unit { shown, picture: Picture::Ordinary, data: Vec::new() });
+        }
+        assert_eq!(window.whole_until(10), None);
+        assert_eq!(std::iter::from_fn(|| window.pop()).count(), 2);
+        assert_eq!(window.whole_until(10), Some(10), "20 has not come");
+        window.push(Unit { shown: 20, picture: Picture::Ordinary, data: Vec::new() });
+        assert_eq!(window.whole_until(10), Some(30));
     }
 
     #[test]

@@ -61,6 +61,9 @@ fn state(standing: &Standing, figures: &Figures, now: Moment) -> CameraState {
     if let Some((state, _)) = &standing.failed {
         return *state;
     }
+    if figures.unusable.is_some() {
+        return CameraState::Unsupported;
+    }
     match figures.last_committed {
         Some((at, _)) if figures.missing.is_none() && now.boot_ns.since(at) < STALLED_NS => CameraState::Recording,
         // The first keyframe may take a moment.
@@ -77,12 +80,15 @@ fn status(
     figures: Figures,
 ) -> StreamStatus {
     let recording = state == CameraState::Recording;
+    let failed = standing.failed.as_ref().map(|(_, detail)| detail.clone());
+    let unusable = || (state == CameraState::Unsupported).then(|| figures.unusable.unwrap_or_default().to_owned());
+    let detail = failed.or_else(unusable).filter(|detail| !detail.is_empty());
     StreamStatus {
         camera,
         stream,
         state,
         since_ms,
-        detail: standing.failed.as_ref().map(|(_, detail)| detail.clone()).filter(|d| !d.is_empty()),
+        detail,
         source: standing.source.map(Into::into),
         codec: figures.codec,
         width: figures.width,
@@ -101,6 +107,17 @@ mod tests {
     use farwatch_shared::id::{CameraId, StreamName};
 
     use super::*;
+
+    // PEERS 9
+    #[test]
+    fn a_camera_whose_pictures_cannot_be_decoded_is_unsupported_and_says_why() {
+        let key = (CameraId::generate(), StreamName::Main);
+        let standing = Standing { failed: None, began: BootNs(0), source: Some("rtsp") };
+        let figures = Figures { unusable: Some("bad sets"), ..Figures::default() };
+        let now = Moment { boot_ns: BootNs(1), wall_ms: WallMs(0) };
+        let due = Said::default().due(&BTreeMap::from([(key, standing)]), |_| figures.clone(), now);
+        assert_eq!((due[0].state, due[0].detail.as_deref()), (CameraState::Unsupported, Some("bad sets")));
+    }
 
     // PEERS 1
     #[test]

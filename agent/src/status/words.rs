@@ -91,9 +91,14 @@ fn write_camera(out: &mut String, camera: &CameraStatus, now: WallMs) -> std::fm
         write!(out, ", unbroken for {}", ago(now, since))?;
     }
     match camera.gaps_today {
-        0 => writeln!(out, "; no gap today."),
-        gaps => writeln!(out, "; {gaps} gaps today, {} s together.", camera.gap_ms_today.div_ceil(1000)),
+        0 => writeln!(out, "; no gap today.")?,
+        gaps => writeln!(out, "; {gaps} gaps today, {} s together.", camera.gap_ms_today.div_ceil(1000))?,
     }
+    if !camera.defects.is_empty() {
+        let counted: Vec<String> = camera.defects.iter().map(|(name, count)| format!("{name} ({count})")).collect();
+        writeln!(out, "  Defects put right: {}.", counted.join(", "))?;
+    }
+    Ok(())
 }
 
 /// A length of time in its largest two units.

@@ -10,6 +10,7 @@
 
 pub mod aac;
 mod nal;
+pub mod odd;
 pub mod video;
 
 /// One RTP packet, in order, header and padding already taken off.

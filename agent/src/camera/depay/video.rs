@@ -4,6 +4,7 @@
 //! said so in `lost` of the next; nothing is repaired or invented.
 
 use super::nal;
+use super::odd::{Odd, Oddities};
 use super::{ACCESS_UNIT_LIMIT, DepayError, Packet};
 
 pub use farwatch_shared::media::nal::Codec;
@@ -40,12 +41,30 @@ pub struct Depacketizer {
     lost: u32,
     /// Whether a packet has come: a session may begin in the middle of a picture.
     begun: bool,
+    /// Of the open unit.
+    odd: Oddities,
+    /// Of the units given out, to be fetched.
+    noticed: Vec<Odd>,
 }
 
 impl Depacketizer {
     #[must_use]
     pub fn new(codec: Codec) -> Self {
-        Self { codec, state: State::Idle, data: Vec::new(), last_size: 0, lost: 0, begun: false }
+        Self {
+            codec,
+            state: State::Idle,
+            data: Vec::new(),
+            last_size: 0,
+            lost: 0,
+            begun: false,
+            odd: Oddities::default(),
+            noticed: Vec::new(),
+        }
+    }
+
+    /// What was put right in the units given out since the last call, each once per unit.
+    pub fn noticed(&mut self) -> Vec<Odd> {
+        std::mem::take(&mut self.noticed)
     }
 
     #[must_use]
@@ -70,8 +89,10 @@ impl Depacketizer {
                     self.lost += 1;
                     self.drop_unit(State::Idle);
                 } else if nal::may_end_unit(self.codec, last_kind) || self.data.is_empty() {
+                    self.odd.note(Odd::MarkerMissing);
                     done.first = self.finish(ticks);
                 } else {
+                    self.odd.note(Odd::TimestampWithinUnit);
                     self.state = State::Open { ticks: packet.ticks, open, last_kind };
                 }
             }
@@ -95,10 +116,13 @@ impl Depacketizer {
         }
         if packet.mark
             && let State::Open { ticks, open: None, last_kind } = self.state
-            && nal::may_end_unit(self.codec, last_kind)
         {
-            let unit = self.finish(ticks);
-            if done.first.is_none() { done.first = unit } else { done.second = unit }
+            if nal::may_end_unit(self.codec, last_kind) {
+                let unit = self.finish(ticks);
+                if done.first.is_none() { done.first = unit } else { done.second = unit }
+            } else {
+                self.odd.note(Odd::MarkerWithinUnit);
+            }
         }
         Ok(done)
     }
@@ -115,15 +139,20 @@ impl Depacketizer {
 
     fn drop_unit(&mut self, state: State) {
         self.data.clear();
+        self.odd = Oddities::default();
         self.state = state;
     }
 
     fn finish(&mut self, ticks: i64) -> Option<Unit> {
         self.state = State::Idle;
         if self.data.is_empty() {
+            self.odd = Oddities::default();
             return None;
         }
         self.last_size = self.data.len();
+        if !self.odd.is_empty() {
+            self.noticed.extend(std::mem::take(&mut self.odd).all());
+        }
         let data = std::mem::take(&mut self.data);
         Some(Unit { ticks, data, lost: std::mem::take(&mut self.lost) })
     }
@@ -198,6 +227,12 @@ impl Depacketizer {
 
     /// `fu` has the start bit at 0x80 and the end bit at 0x40 in both formats.
     fn fragment(&mut self, header: &[u8], fu: u8, rest: &[u8]) -> Result<(), DepayError> {
+        if rest.is_empty() {
+            self.odd.note(Odd::EmptyFragment);
+        }
+        if fu & 0xc0 == 0xc0 {
+            self.odd.note(Odd::FragmentOfOne);
+        }
         let State::Open { ticks, open, last_kind } = self.state else { return Err(DepayError::Headless) };
         let at = match (fu & 0x80 != 0, open) {
             (true, Some(_)) => return Err(DepayError::Unfinished),
@@ -210,11 +245,16 @@ impl Depacketizer {
                 at
             }
         };
+        // Some cameras name the kind right in the first fragment only.
+        let kind = nal::kind(self.codec, &self.data[at + 4..]);
+        if kind != nal::kind(self.codec, header) {
+            self.odd.note(Odd::FragmentKindChanges);
+        }
         self.data.extend_from_slice(rest);
         if fu & 0x40 == 0 {
             self.state = State::Open { ticks, open: Some(at), last_kind };
         } else {
-            let last_kind = nal::kind(self.codec, header).unwrap_or(last_kind);
+            let last_kind = kind.unwrap_or(last_kind);
             self.state = State::Open { ticks, open: None, last_kind };
             self.close_nal(at);
         }
@@ -229,6 +269,7 @@ impl Depacketizer {
         {
             let units = nal::split_annex_b(nal);
             if units.len() > 1 {
+                self.odd.note(Odd::AnnexBInside);
                 let mut apart = Vec::with_capacity(nal.len() + 8);
                 let mut end_kind = kind;
                 for unit in units {

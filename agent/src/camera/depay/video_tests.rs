@@ -123,3 +123,29 @@ fn no_payload_makes_it_panic() {
         }
     });
 }
+
+/// What is noticed of one H.264 picture sent as these packets: payload, timestamp, marker.
+fn noticed(packets: &[(&[u8], i64, bool)]) -> Vec<&'static str> {
+    let mut d = Depacketizer::new(Codec::H264);
+    let units: Vec<Unit> =
+        packets.iter().flat_map(|(payload, ticks, mark)| push(&mut d, payload, *ticks, *mark)).collect();
+    assert_eq!(units.len(), 1, "one whole picture");
+    assert_eq!(units[0].lost, 0);
+    d.noticed().into_iter().map(Odd::name).collect()
+}
+
+// PEERS 9
+#[test]
+fn what_is_put_right_is_named_once_per_picture() {
+    assert!(noticed(&[(&[0x67, 1], 0, false), (&[0x65, 0x88], 0, true)]).is_empty());
+    let sei = &[0x06, 5, 1, 0, 0x80];
+    assert_eq!(noticed(&[(sei, 0, true), (sei, 0, true), (&[0x65, 0x88], 0, true)]), ["marker_within_unit"]);
+    assert_eq!(noticed(&[(&[0x67, 1], 0, false), (&[0x65, 0x88], 5, true)]), ["timestamp_within_unit"]);
+    assert_eq!(noticed(&[(&[0x41, 0x9a], 0, false), (&[0x7c, 0x81, 0x9a], 9, false)]), ["marker_missing"]);
+    assert_eq!(noticed(&[(&[0x7c, 0xc5, 0x88], 0, true)]), ["fragment_of_one"]);
+    let fragments: [(&[u8], i64, bool); 3] =
+        [(&[0x7c, 0x85, 0x88], 0, false), (&[0x7c, 0x05], 0, false), (&[0x7c, 0x45, 1], 0, true)];
+    assert_eq!(noticed(&fragments), ["empty_fragment"]);
+    assert_eq!(noticed(&[(&[0x7c, 0x85, 0x88], 0, false), (&[0x7c, 0x40, 1], 0, true)]), ["fragment_kind_changes"]);
+    assert_eq!(noticed(&[(&[0x67, 1, 0, 0, 1, 0x65, 0x88], 0, true)]), ["annex_b_inside"]);
+}

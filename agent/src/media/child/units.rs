@@ -48,7 +48,14 @@ impl PacketTrack {
             out.offer(Frame { kind: Kind::Unit, track, ticks, boot_ns, lost, payload });
         };
         let taken: Result<(), DepayError> = match &mut self.depay {
-            Depay::Video(depay) => depay.push(packet).map(|units| units.for_each(|u| give(u.ticks, u.data, u.lost))),
+            Depay::Video(depay) => {
+                let taken = depay.push(packet).map(|units| units.for_each(|u| give(u.ticks, u.data, u.lost)));
+                for odd in depay.noticed() {
+                    let payload = vec![odd as u8];
+                    out.offer(Frame { kind: Kind::Odd, track, ticks: 0, boot_ns: 0, lost: 0, payload });
+                }
+                taken
+            }
             Depay::Aac(depay) => {
                 depay.push(packet).map(|frames| frames.into_iter().for_each(|f| give(f.ticks, f.data, f.lost)))
             }
