@@ -17,7 +17,7 @@ use crate::ledger::open_faults::{FaultKey, OpenFault};
 
 /// Faults open at a time. A disk that loses every file would fill the log with them; the last that fits says that there
 /// are more, and those are looked at again with the next scrub.
-const MOST_OPEN: usize = 512;
+const MOST_OPEN: usize = 4_096;
 /// Characters of a detail.
 const DETAIL: usize = 400;
 
@@ -206,7 +206,7 @@ mod tests {
             About::footage(segment, Span { start_ms, end_ms: start_ms.plus_ms(60_000) })
         };
         let mut told = 0;
-        for n in 0..600 {
+        for n in 0..4_200 {
             told += usize::from(faults.open(FaultKind::Damage, about(n), "a byte is flipped").await == Told::Now);
         }
         assert_eq!((told, faults.damaged().len()), (MOST_OPEN, MOST_OPEN));

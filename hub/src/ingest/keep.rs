@@ -73,7 +73,9 @@ impl<'a> Keep<'a> {
                     return self.quarantine(c, "the footage is of a camera of another agent", known.text, done).await;
                 }
                 done.cameras.insert(s.camera);
-                store::timeline::insert_span(c, self.agent, &known.origin, s, self.now).await?
+                let anchors = store::happenings::anchors(c, self.agent, s.run).await?;
+                let s = store::timeline::placed(s, &anchors);
+                store::timeline::insert_span(c, self.agent, &known.origin, &s, self.now).await?
             }
             FactBody::Health(packed) => {
                 self.samples(c, &packed.samples).await?;

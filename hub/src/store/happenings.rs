@@ -1,7 +1,7 @@
 //! What happened in front of cameras, and to the boxes' clocks. Belongs here: tables `event`, `clock_change`. Does not: what
 //! was recorded of it (`timeline`), what is broken (`faults`).
 
-use farwatch_shared::id::{AgentId, CameraId};
+use farwatch_shared::id::{AgentId, CameraId, RunId};
 use farwatch_shared::time::{BootNs, Span, WallMs};
 use farwatch_shared::wire::latest::{ClockChange, ClockFact, EventFact, Trigger};
 use sqlx::Row as _;
@@ -96,6 +96,30 @@ pub async fn insert_clock(c: &mut Conn, agent: AgentId, origin: &str, f: &ClockF
     .execute(c)
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// What moved footage of one boot to its true time, in the order it became known.
+///
+/// # Errors
+/// When the database fails.
+pub async fn anchors(c: &mut Conn, agent: AgentId, run: RunId) -> Result<Vec<ClockFact>> {
+    let rows = sqlx::query(
+        "SELECT at_ms, boot_id, boot_ns, change FROM clock_change WHERE agent_id = $1 AND SUBSTR(boot_id, 1, 8) = $2 \
+         ORDER BY boot_ns LIMIT $3",
+    )
+    .bind(agent.to_string())
+    .bind(format!("{:08x}", run.boot))
+    .bind(MOST_CHANGES)
+    .fetch_all(c)
+    .await?;
+    let mut facts = Vec::new();
+    for row in rows.iter().map(clock_row) {
+        let ClockRow { at_ms, boot_id, boot_ns, change } = row?;
+        if matches!(change, ClockChange::Reanchored { .. }) {
+            facts.push(ClockFact { at_ms, boot_id, boot_ns, change });
+        }
+    }
+    Ok(facts)
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use farwatch_shared::digest::Digest;
 use farwatch_shared::evidence::ChainHead;
 use farwatch_shared::id::{AgentId, CameraId, StreamName};
 use farwatch_shared::time::{Span, WallMs};
-use farwatch_shared::wire::latest::{ChainHeadFact, ClockFact, GapCause, GapFact};
+use farwatch_shared::wire::latest::{ChainHeadFact, ClockChange, ClockFact, GapCause, GapFact};
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
@@ -61,25 +61,35 @@ pub async fn insert_span(c: &mut Conn, agent: AgentId, origin: &str, s: &ChainHe
     Ok(done.rows_affected() == 1)
 }
 
+/// The time one boot of a box went by before somebody set its clock, as the clock showed it then; nothing else of this
+/// box lies in it, since it was off before.
+fn unset(fact: &ClockFact, by_ms: i64) -> Option<Span> {
+    /// A clock may have been slewed by so much while nobody had set it.
+    const SLEWED_MS: i64 = 5_000;
+    let to = fact.at_ms.plus_ms(-by_ms);
+    Span::new(to.plus_ms(-(fact.boot_ns.0 / 1_000_000)).plus_ms(-SLEWED_MS), to)
+}
+
+fn boot(fact: &ClockFact) -> String {
+    fact.boot_id.chars().take(8).collect()
+}
+
 /// What one boot of a box recorded before anybody set its clock was at another time than it says: stretches and gaps of
 /// that boot move. The caller sees to it that a fact moves them once.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn reanchor(c: &mut Conn, agent: AgentId, fact: &ClockFact, by_ms: i64) -> Result<()> {
-    // The boot's own time, as its clock showed it then; nothing else of this box lies in it, since it was off before.
-    let to = fact.at_ms.plus_ms(-by_ms);
-    let from = to.plus_ms(-(fact.boot_ns.0 / 1_000_000)).plus_ms(-SETTLING_MS);
-    let boot: String = fact.boot_id.chars().take(8).collect();
+    let Some(unset) = unset(fact, by_ms) else { return Ok(()) };
     sqlx::query(
         "UPDATE footage_span SET start_ms = start_ms + $1, end_ms = end_ms + $1 WHERE agent_id = $2 \
          AND start_ms >= $3 AND start_ms < $4 AND SUBSTR(run, 1, 8) = $5",
     )
     .bind(by_ms)
     .bind(agent.to_string())
-    .bind(from.0)
-    .bind(to.0)
-    .bind(boot)
+    .bind(unset.start_ms.0)
+    .bind(unset.end_ms.0)
+    .bind(boot(fact))
     .execute(&mut *c)
     .await?;
     sqlx::query(
@@ -88,15 +98,26 @@ pub async fn reanchor(c: &mut Conn, agent: AgentId, fact: &ClockFact, by_ms: i64
     )
     .bind(by_ms)
     .bind(agent.to_string())
-    .bind(from.0)
-    .bind(to.0)
+    .bind(unset.start_ms.0)
+    .bind(unset.end_ms.0)
     .execute(c)
     .await?;
     Ok(())
 }
 
-/// A clock may have been slewed by so much while nobody had set it.
-const SETTLING_MS: i64 = 5_000;
+/// A stretch at its true time, when what is known of its boot's clock came before it.
+#[must_use]
+pub fn placed(stretch: &ChainHeadFact, anchors: &[ClockFact]) -> ChainHeadFact {
+    let mut placed = stretch.clone();
+    for fact in anchors.iter().filter(|fact| stretch.run.to_string().starts_with(&boot(fact))) {
+        let ClockChange::Reanchored { by_ms, .. } = fact.change else { continue };
+        if unset(fact, by_ms).is_some_and(|unset| unset.contains(placed.start_ms)) {
+            placed.start_ms = placed.start_ms.plus_ms(by_ms);
+            placed.end_ms = placed.end_ms.plus_ms(by_ms);
+        }
+    }
+    placed
+}
 
 /// The digest a stretch was reported with that ends with the same segment as a checkpoint's head.
 ///

@@ -80,6 +80,19 @@ async fn footage_of_a_boot_without_a_clock_is_moved_to_its_true_time_once() {
     assert_eq!(seen, [70_000, by_ms + 60_000, by_ms + 900_000]);
     let gaps = store::timeline::gaps(&mut c, house.camera, StreamName::Main, all, None).await.unwrap();
     assert_eq!(gaps.rows[0].span.start_ms.0, by_ms + 660_000);
+    drop(c);
+    // What was open as the clock was set is told of after the clock.
+    house
+        .take(batch_of(
+            "chain_head",
+            4,
+            &[stretch("0000000a-00000003", 700_000), stretch("0000000c-00000001", 710_000)],
+        ))
+        .await;
+    let mut c = house.db.read().await.unwrap();
+    let page = store::timeline::spans(&mut c, house.camera, StreamName::Main, all, None).await.unwrap();
+    let seen: Vec<i64> = page.rows.iter().map(|row| row.span.start_ms.0).collect();
+    assert_eq!(seen, [70_000, 710_000, by_ms + 60_000, by_ms + 700_000, by_ms + 900_000]);
 }
 
 // RET-07
