@@ -112,11 +112,9 @@ impl SegmentFile {
             sound = part.data;
         }
         let sequence = u32::try_from(self.pieces.len()).unwrap_or(u32::MAX).max(1);
-        let moof = Fragment { ident, sequence, ntp: out.ntp, tracks }.head();
-        let parts: Vec<&[u8]> = std::iter::once(&moof[..])
-            .chain(out.data.iter().map(Vec::as_slice))
-            .chain(sound.iter().map(Vec::as_slice))
-            .collect();
+        let data: Vec<&[u8]> = out.data.iter().chain(&sound).map(Vec::as_slice).collect();
+        let moof = Fragment { ident, sequence, ntp: out.ntp, tracks }.head_of(&data);
+        let parts: Vec<&[u8]> = std::iter::once(&moof[..]).chain(data).collect();
         let head = self.head.as_deref().unwrap_or_default();
         write_all(&self.file, std::iter::once(head).chain(parts.iter().copied())).inspect_err(|_| {
             // Best effort: a tail that stays is cut at the next start.

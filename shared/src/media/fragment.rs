@@ -55,7 +55,15 @@ impl Fragment {
         self.tracks.iter().find(|t| t.track == VIDEO_TRACK)
     }
 
-    /// Everything up to the first sample byte.
+    /// Everything up to the first sample byte, with a checksum over it and the sample bytes.
+    #[must_use]
+    pub fn head_of(&self, data: &[&[u8]]) -> Vec<u8> {
+        let mut head = self.head();
+        FragmentIdent::check_in(&mut head, data);
+        head
+    }
+
+    /// Everything up to the first sample byte, without a checksum.
     #[must_use]
     pub fn head(&self) -> Vec<u8> {
         let samples: usize = self.tracks.iter().map(|t| t.samples.len()).sum();
@@ -94,6 +102,7 @@ impl Fragment {
         let mut all = boxes::walk(bytes);
         let first = all.next()?;
         let ident = (first.kind == *b"uuid").then(|| FragmentIdent::parse(first.body))??;
+        FragmentIdent::is_intact(bytes).then_some(())?;
         let mut next = all.next()?;
         let mut ntp = None;
         if next.kind == *b"prft" {

@@ -1,8 +1,9 @@
 //! Our two `uuid` boxes: what a segment says of itself, and when a fragment was recorded.
 //!
 //! The segment's is JSON (UTF-8, one object, unknown members ignored), complete when the file opens. The fragment's is
-//! 20 bytes: version 1, flags (bit 0: decoding can begin here), two bytes of zero, boot-time ns of the first frame,
-//! wall ms of the first frame, both big-endian.
+//! 24 bytes: version 1, flags (bit 0: decoding can begin here; bit 1: there is a checksum), two bytes of zero, boot-time ns
+//! of the first frame, wall ms of the first frame, CRC-32 over the whole fragment with these four bytes zero; all
+//! big-endian. Older files end before the checksum.
 
 use serde::{Deserialize, Serialize};
 
@@ -91,6 +92,17 @@ impl SegmentIdent {
     }
 }
 
+/// Places in a fragment: box header, uuid, then the fields.
+const FLAGS_AT: usize = 8 + 16 + 1;
+const CRC_AT: usize = 8 + 16 + 20;
+const CHECKED: u8 = 2;
+
+fn checksum<'a>(parts: impl Iterator<Item = &'a [u8]>) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    parts.for_each(|part| crc.update(part));
+    crc.finalize()
+}
+
 /// When a fragment's first frame was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FragmentIdent {
@@ -108,7 +120,33 @@ impl FragmentIdent {
             out.extend_from_slice(&[1, u8::from(self.keyframe), 0, 0]);
             out.extend_from_slice(&self.boot_ns.0.to_be_bytes());
             out.extend_from_slice(&self.wall_ms.0.to_be_bytes());
+            out.extend_from_slice(&[0; 4]);
         });
+    }
+
+    /// Puts the checksum into a fragment's head, whose first box this is, once its sample bytes are known.
+    pub fn check_in(head: &mut [u8], data: &[&[u8]]) {
+        if let Some(flags) = head.get_mut(FLAGS_AT) {
+            *flags |= CHECKED;
+            let crc = checksum(std::iter::once(&*head).chain(data.iter().copied()));
+            if let Some(place) = head.get_mut(CRC_AT..CRC_AT + 4) {
+                place.copy_from_slice(&crc.to_be_bytes());
+            }
+        }
+    }
+
+    /// Whether a whole fragment's bytes are those that were written, as far as it says: a size survives where the
+    /// content was torn.
+    #[must_use]
+    pub fn is_intact(fragment: &[u8]) -> bool {
+        let (Some(flags), Some(says)) = (fragment.get(FLAGS_AT), fragment.get(CRC_AT..CRC_AT + 4)) else {
+            return false;
+        };
+        if flags & CHECKED == 0 {
+            return true;
+        }
+        let (before, after) = (&fragment[..CRC_AT], &fragment[CRC_AT + 4..]);
+        checksum([before, &[0; 4], after].into_iter()).to_be_bytes() == says
     }
 
     /// Reads a `uuid` box's body.

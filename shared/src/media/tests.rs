@@ -110,6 +110,23 @@ fn sizes_and_codec_strings_come_from_the_sets() {
     assert_eq!(config.record_kind(), b"hvcC");
 }
 
+// PEERS 2
+#[test]
+fn a_fragment_with_its_size_right_and_its_content_torn_is_none() {
+    let (fragment, data) = fragment(&[900, 30, 40], &[], 1, Some(77));
+    let mut bytes = fragment.head_of(&[&data[..500], &data[500..]]);
+    bytes.extend_from_slice(&data);
+    assert_eq!(Fragment::parse(&bytes), Some(fragment.clone()));
+    for at in [30, 50, bytes.len() - 1] {
+        let mut torn = bytes.clone();
+        torn[at] ^= 0x40;
+        assert_eq!(Fragment::parse(&torn), None, "byte {at}");
+    }
+    let mut unchecked = fragment.head();
+    unchecked.extend_from_slice(&data);
+    assert_eq!(Fragment::parse(&unchecked), Some(fragment), "written before there were checksums");
+}
+
 #[test]
 fn a_head_reads_back() {
     let video = h264(SPS_BASE);
