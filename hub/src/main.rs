@@ -4,6 +4,8 @@
 mod agent;
 #[path = "main/camera.rs"]
 mod camera;
+#[path = "main/evidence.rs"]
+mod evidence;
 #[path = "main/hold.rs"]
 mod hold;
 #[path = "main/init.rs"]
@@ -67,6 +69,9 @@ enum Verb {
     /// Footage that may not be deleted.
     #[command(subcommand)]
     Hold(hold::Hold),
+    /// What boxes signed of their own footage.
+    #[command(subcommand)]
+    Evidence(evidence::Evidence),
     /// Prints the OpenAPI document of the people's door.
     Openapi,
     /// Prints the journal's newest entries.
@@ -104,6 +109,7 @@ async fn act(menu: Menu) -> anyhow::Result<()> {
         Verb::Agent(ask) => agent::act(dir, json, ask).await,
         Verb::Camera(ask) => camera::act(dir, json, ask).await,
         Verb::Hold(ask) => hold::act(dir, json, ask).await,
+        Verb::Evidence(ask) => evidence::act(dir, json, ask).await,
         Verb::Openapi => {
             println!("{}", farwatch_hub::api::openapi().to_pretty_json()?);
             Ok(())

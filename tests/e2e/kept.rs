@@ -34,10 +34,18 @@ async fn a_stop_leaves_a_checkpoint_an_auditor_can_check_and_a_running_day() {
     .await;
     assert_eq!(chains["refused"], json!([]), "nothing of an honest box is refused");
     let key = site.person.get(&format!("/agents/{agent}")).await["signing_key"].as_str().expect("a key").to_owned();
+    let key_text = key.clone();
     let envelope: Signed<Checkpoint> =
         serde_json::from_value(chains["newest"]["envelope"].clone()).expect("an envelope");
     let checkpoint = envelope.verify(&VerifyKey::try_from(key).expect("a public key")).expect("the box signed it");
     assert!(checkpoint.heads.iter().any(|head| head.camera.to_string() == site.camera), "{checkpoint:?}");
+    let out = site.hub.dir.join("exported");
+    let said =
+        site.hub.command(&["evidence", "export", "--agent", &agent, "--out", out.to_str().expect("plain")], None).await;
+    assert!(said["documents"].as_u64() >= Some(2), "the newest checkpoint and the day's first: {said}");
+    let exported = std::fs::read_to_string(out.join("checkpoint.json")).expect("the newest checkpoint");
+    assert_eq!(serde_json::from_str::<Value>(&exported).expect("JSON"), chains["newest"]["envelope"]);
+    assert!(std::fs::read_to_string(out.join("box.pem")).expect("a key").contains(&key_text), "the box's key");
     let today = until("footage in the calendar", Duration::from_secs(60), || async {
         let calendar = site.person.get(&format!("/cameras/{}/coverage", site.camera)).await;
         let today = calendar["days"].as_array().and_then(|days| days.last().cloned()).expect("today");

@@ -157,6 +157,43 @@ pub async fn envelope(c: &mut Conn, camera: CameraId, stream: StreamName, day: &
     Ok(found.map(|r| r.try_get("envelope")).transpose()?)
 }
 
+/// A statement as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SaidRow {
+    pub number: u64,
+    pub camera: CameraId,
+    pub stream: StreamName,
+    pub day: String,
+    pub envelope: String,
+}
+
+/// All statements of an agent for the days between, both counted in, by number.
+///
+/// # Errors
+/// When the database fails.
+pub async fn envelopes(c: &mut Conn, agent: AgentId, from: &str, to: &str) -> Result<Vec<SaidRow>> {
+    let rows = sqlx::query(
+        "SELECT number, camera_id, stream, day, envelope FROM coverage_statement WHERE agent_id = $1 AND day >= $2 \
+         AND day <= $3 ORDER BY number",
+    )
+    .bind(agent.to_string())
+    .bind(from)
+    .bind(to)
+    .fetch_all(c)
+    .await?;
+    rows.iter()
+        .map(|r| {
+            Ok(SaidRow {
+                number: unsigned(r, "number")?,
+                camera: parsed(r, "coverage_statement", "camera_id")?,
+                stream: word(r, "coverage_statement", "stream")?,
+                day: r.try_get("day")?,
+                envelope: r.try_get("envelope")?,
+            })
+        })
+        .collect()
+}
+
 /// Sums over all statements issued since.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sums {

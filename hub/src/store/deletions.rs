@@ -209,6 +209,18 @@ pub async fn any_since(c: &mut Conn, agent: AgentId, since: WallMs) -> Result<bo
     Ok(found.is_some())
 }
 
+/// All certificates of an agent as they came, by number.
+///
+/// # Errors
+/// When the database fails.
+pub async fn envelopes(c: &mut Conn, agent: AgentId) -> Result<Vec<(u64, String)>> {
+    let rows = sqlx::query("SELECT number, envelope FROM deletion_certificate WHERE agent_id = $1 ORDER BY number")
+        .bind(agent.to_string())
+        .fetch_all(c)
+        .await?;
+    rows.iter().map(|r| Ok((unsigned(r, "number")?, r.try_get("envelope")?))).collect()
+}
+
 /// The envelope of one certificate, as it came.
 ///
 /// # Errors

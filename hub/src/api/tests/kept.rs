@@ -320,3 +320,41 @@ async fn an_agent_shows_its_forecast_its_clock_and_what_was_not_believed() {
     let certificates = json_of(admin.get(&format!("/api/v1/certificates?agent={agent}")).await).await;
     assert_eq!(certificates["certificates"], json!([]));
 }
+
+// OPS-08
+#[tokio::test]
+async fn a_sites_strips_and_calendars_are_one_answer_each() {
+    let house = House::new().await;
+    let admin = house.admin().await;
+    let (site, agent) = house.agent(&admin).await;
+    let write = house.office.db.write(move |c| {
+        Box::pin(async move {
+            for n in 0..64 {
+                let row = camera_of(agent, &format!("camera {n:02}"));
+                store::cameras::put(c, &row).await?;
+                for slot in 0..60i64 {
+                    let start = MIDNIGHT + slot * 600_000;
+                    let head = ChainHeadFact {
+                        first_sequence: u32::try_from(slot).unwrap_or(0) * 10,
+                        last_sequence: u32::try_from(slot).unwrap_or(0) * 10 + 9,
+                        ..footage(row.camera, start, start + 590_000)
+                    };
+                    store::timeline::insert_span(c, agent, &format!("{n}/{slot}"), &head, START).await?;
+                }
+            }
+            Ok::<_, store::StoreError>(())
+        })
+    });
+    write.await.unwrap();
+    let strip = format!("/api/v1/sites/{site}/strip?from_ms={MIDNIGHT}");
+    let answer = admin.request(Method::GET, &strip).header("accept-encoding", "gzip").send().await.unwrap();
+    let packed = answer.bytes().await.unwrap();
+    assert!(packed.len() < 150_000, "{} bytes", packed.len());
+    let strips = json_of(admin.get(&strip).await).await;
+    let cameras = strips["cameras"].as_array().unwrap();
+    assert_eq!((cameras.len(), cameras[0]["spans"].as_array().unwrap().len()), (64, 60));
+    let calendar = json_of(admin.get(&format!("/api/v1/sites/{site}/coverage?from_day=2026-11-20")).await).await;
+    let rows = calendar["cameras"].as_array().unwrap();
+    assert_eq!((rows.len(), rows[63]["name"].as_str()), (64, Some("camera 63")));
+    assert_eq!(rows[63]["days"][4]["recorded_ms"], 60 * 590_000);
+}
