@@ -53,6 +53,18 @@ impl Home {
         self.0.join("recorder")
     }
 
+    /// What the recorder and the agent remember of the vault's disk.
+    #[must_use]
+    pub fn volume_memory(&self) -> PathBuf {
+        self.0.join("recorder/volume.json")
+    }
+
+    /// The retention policy in force, which may be an older one than the desired state's.
+    #[must_use]
+    pub fn retention_in_force(&self) -> PathBuf {
+        self.0.join("desired/retention.json")
+    }
+
     #[must_use]
     pub fn catalog(&self) -> PathBuf {
         self.0.join("store/catalog")

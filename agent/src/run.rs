@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use farwatch_shared::time::Clock;
-use farwatch_shared::wire::latest::HubAddress;
+use farwatch_shared::wire::latest::{HubAddress, RetentionHealth};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -29,10 +29,10 @@ use crate::ledger::witness::witness;
 use crate::outbox::{Outbox, OutboxConfig};
 use crate::reconcile::{Applied, Intake, IntakeParts, Keeper, KeeperConfig, RecorderView, Wanted, report};
 use crate::recorder::protocol::Plan;
-use crate::retention::{SweepConfig, sweep};
+use crate::retention::{Measured, Now, Remover, Surroundings, SweepConfig, free_space, sweep};
 use crate::status::{StatusSources, serve};
 use crate::uplink::{self, Uplink};
-use crate::vault::Vault;
+use crate::vault::{Vault, Volume};
 
 use keys::{Renewing, SessionNumbers, door_of, keep_identity};
 use route::{Routes, nudge, route};
@@ -57,6 +57,12 @@ struct Base {
     outbox: Outbox,
     identity: watch::Receiver<Arc<Identity>>,
     door: watch::Receiver<Arc<Door>>,
+}
+
+impl Base {
+    fn volume(&self) -> Volume {
+        Volume::new(self.home.vault(), self.home.volume_memory())
+    }
 }
 
 /// Runs the agent until it is told to stop.
@@ -137,6 +143,7 @@ fn ground(home: Home, settings: Settings, clock: &Clock, identity: Arc<Identity>
     let catalog = crate::catalog::start(CatalogConfig {
         dir: home.catalog(),
         vault: vault.clone(),
+        volume: Volume::new(home.vault(), home.volume_memory()),
         recorder_ledgers: home.recorder_ledgers(),
         evidence,
     })?;
@@ -177,7 +184,9 @@ fn start_parts(
     let (grew_in, grew) = watch::channel(0u64);
 
     let wanted = Wanted { plan: plan_in, retention: retention_in, hubs, applied: applied_in };
-    let intake = Intake::new(intake_parts(base), wanted);
+    let (measured_in, measured) = watch::channel(None);
+    let (forecast_in, forecast) = watch::channel(None);
+    let intake = Intake::new(intake_parts(base, measured), wanted);
     intake.resume();
 
     let (keeper, recorder) = Keeper::new(KeeperConfig {
@@ -197,7 +206,7 @@ fn start_parts(
         grew.clone(),
         stop.clone(),
     ));
-    tasks.spawn(witness(evidence::config(base, &applied, &retention)?, grew.clone(), stop.clone()));
+    tasks.spawn(witness(evidence::config(base, &applied, &retention, forecast.clone())?, grew.clone(), stop.clone()));
     tasks.spawn(base.security.clone().keep(stop.clone()));
     tasks.spawn(crate::outbox::send(base.outbox.clone(), uplink.clone(), base.clock.clone(), stop.clone()));
     tasks.spawn(route::apply_desired(intake, desired, base.security.clone(), stop.clone()));
@@ -207,14 +216,16 @@ fn start_parts(
     tasks.spawn(report(uplink.clone(), applied.clone(), recorder.clone(), base.clock.clone(), stop.clone()));
     tasks.spawn(say_changes(uplink.clone(), sources.clone(), stop.clone()));
     let care = care::start_care(base, &recorder, tasks, stop);
-    tasks.spawn(health(uplink.clone(), health_config(base, &sources, &care), stop.clone()));
+    tasks.spawn(health(uplink.clone(), health_config(base, &sources, &care, forecast), stop.clone()));
     let sweeping = SweepConfig {
-        vault: base.vault.clone(),
-        catalog: base.catalog.clone(),
-        ledger: base.ledger.clone(),
-        trusted: base.trusted.clone(),
+        remover: Remover { vault: base.vault.clone(), catalog: base.catalog.clone(), ledger: base.ledger.clone() },
+        volume: base.volume(),
+        faults: base.faults.clone(),
+        surroundings: surroundings(base),
         wanted: retention,
         busy,
+        measured: measured_in,
+        forecast: forecast_in,
     };
     tasks.spawn(sweep(sweeping, stop.clone()));
     let desk = Desk::new(desk_config(base, uplink, &applied, busy_in), stop.clone());
@@ -234,7 +245,16 @@ fn start_parts(
     Ok(grew)
 }
 
-fn intake_parts(base: &Base) -> IntakeParts {
+/// Retention's clocks are the trusted ones.
+fn surroundings(base: &Base) -> Surroundings {
+    let (trusted, root) = (base.trusted.clone(), base.vault.root().to_path_buf());
+    Surroundings {
+        now: Box::new(move || Now { trusted: trusted.now(), clock: trusted.clock_state() }),
+        free: Box::new(move || free_space(&root)),
+    }
+}
+
+fn intake_parts(base: &Base, measured: watch::Receiver<Option<Measured>>) -> IntakeParts {
     IntakeParts {
         home: base.home.clone(),
         settings: base.settings.clone(),
@@ -244,6 +264,7 @@ fn intake_parts(base: &Base) -> IntakeParts {
         catalog: base.catalog.clone(),
         trusted: base.trusted.clone(),
         clock: base.clock.clone(),
+        measured,
     }
 }
 
@@ -256,13 +277,19 @@ fn sources(base: &Base, applied: &watch::Receiver<Applied>, recorder: &watch::Re
     }
 }
 
-fn health_config(base: &Base, sources: &Sources, care: &care::Care) -> HealthConfig {
+fn health_config(
+    base: &Base,
+    sources: &Sources,
+    care: &care::Care,
+    forecast: watch::Receiver<Option<RetentionHealth>>,
+) -> HealthConfig {
     HealthConfig {
         sources: sources.clone(),
         vault: base.home.vault(),
         trusted: base.trusted.clone(),
         outbox: base.outbox.clone(),
         wear: care.wear.clone(),
+        forecast,
         every: base.settings.health_every(),
     }
 }
@@ -328,6 +355,7 @@ pub fn reindex(home: &Home) -> anyhow::Result<crate::catalog::Repair> {
     let config = CatalogConfig {
         dir: home.catalog(),
         vault: Vault::new(home.vault()),
+        volume: Volume::new(home.vault(), home.volume_memory()),
         recorder_ledgers: home.recorder_ledgers(),
         evidence: Evidence { clock, trusted },
     };

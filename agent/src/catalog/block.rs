@@ -13,6 +13,7 @@ const ENTRY: usize = 64;
 const VERSION: u8 = 1;
 /// Bits of an entry's flags.
 const DAMAGED: u8 = 1;
+const HAS_EVENT: u8 = 2;
 
 /// A camera stream, in the order of keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,6 +39,8 @@ pub struct Entry {
     pub damaged: bool,
     /// Recorded while nobody had set the clock, and moved since to its true time: by so many anchorings of its boot.
     pub anchored: u8,
+    /// Something happened in it.
+    pub has_event: bool,
 }
 
 impl Entry {
@@ -86,8 +89,7 @@ impl BlockKey {
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
         let mut key = vec![KIND];
-        key.extend_from_slice(self.stream.camera.to_string().as_bytes());
-        key.push(stream_byte(self.stream.stream));
+        key.extend_from_slice(&stream_bytes(self.stream));
         key.extend_from_slice(&self.number.to_be_bytes());
         key
     }
@@ -96,16 +98,8 @@ impl BlockKey {
     /// `None` when the key is not one of ours.
     #[must_use]
     pub fn parse(key: &[u8]) -> Option<Self> {
-        let rest = key.strip_prefix(&[KIND])?;
-        let (camera, rest) = rest.split_at_checked(36)?;
-        let (stream, number) = rest.split_first()?;
-        let stream = match stream {
-            0 => StreamName::Main,
-            1 => StreamName::Sub,
-            _ => return None,
-        };
-        let camera = std::str::from_utf8(camera).ok()?.parse().ok()?;
-        Some(Self { stream: StreamKey { camera, stream }, number: u32::from_be_bytes(number.try_into().ok()?) })
+        let (stream, number) = parse_stream(key.strip_prefix(&[KIND])?)?;
+        Some(Self { stream, number: u32::from_be_bytes(number.try_into().ok()?) })
     }
 
     /// Keys from the first to past the last block of all streams.
@@ -115,11 +109,29 @@ impl BlockKey {
     }
 }
 
-fn stream_byte(stream: StreamName) -> u8 {
-    match stream {
+/// `camera text | stream`, the head of every key that belongs to a stream.
+#[must_use]
+pub fn stream_bytes(stream: StreamKey) -> Vec<u8> {
+    let mut key = stream.camera.to_string().into_bytes();
+    key.push(match stream.stream {
         StreamName::Main => 0,
         StreamName::Sub => 1,
-    }
+    });
+    key
+}
+
+/// The stream a key begins with, and what follows.
+#[must_use]
+pub fn parse_stream(key: &[u8]) -> Option<(StreamKey, &[u8])> {
+    let (camera, rest) = key.split_at_checked(36)?;
+    let (stream, rest) = rest.split_first()?;
+    let stream = match stream {
+        0 => StreamName::Main,
+        1 => StreamName::Sub,
+        _ => return None,
+    };
+    let camera = std::str::from_utf8(camera).ok()?.parse().ok()?;
+    Some((StreamKey { camera, stream }, rest))
 }
 
 /// The segments that start within one block, in order of start.
@@ -168,7 +180,7 @@ impl Block {
                 ClockState::Rtc => 1,
                 ClockState::Ntp => 2,
             };
-            let flags = if entry.damaged { DAMAGED } else { 0 };
+            let flags = if entry.damaged { DAMAGED } else { 0 } | if entry.has_event { HAS_EVENT } else { 0 };
             out.extend_from_slice(&[clock, u8::from(entry.recovered), flags, entry.anchored]);
             out.extend_from_slice(&entry.digest.0);
         }
@@ -211,6 +223,7 @@ fn decode_entry(key: BlockKey, bytes: &[u8; ENTRY]) -> Entry {
         recovered: bytes[29] != 0,
         damaged: bytes[30] & DAMAGED != 0,
         anchored: bytes[31],
+        has_event: bytes[30] & HAS_EVENT != 0,
     }
 }
 
@@ -229,6 +242,7 @@ pub(crate) mod tests {
             recovered: sequence.is_multiple_of(2),
             damaged: sequence.is_multiple_of(3),
             anchored: 2,
+            has_event: sequence.is_multiple_of(3),
         }
     }
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use farwatch_shared::digest::Digest;
 use farwatch_shared::id::{RunId, SegmentId};
 use farwatch_shared::time::{Clock, Span, WallMs};
 use farwatch_shared::wire::latest::ClockFact;
@@ -13,9 +14,10 @@ use tracing::{info, warn};
 
 use super::anchors::{Anchors, Placed};
 use super::block::{Entry, StreamKey, skew_s};
-use super::index::Index;
+use super::index::{DeletedByRecorder, Index};
 use crate::enrol::TrustedTime;
-use crate::ledger::entry::{Closed, RecorderEntry};
+use crate::ledger::agent::RecorderLine;
+use crate::ledger::entry::{Closed, DeletedWhy, GoneSegment, RecorderEntry};
 use crate::ledger::follow::{Cursors, Followed, Follower, logs};
 use crate::ledger::log::LogReader;
 use crate::store::StoreError;
@@ -67,6 +69,7 @@ fn entry_of(closed: &Closed, recovered: bool, evidence: &Evidence, anchors: &Anc
         recovered,
         damaged: false,
         anchored: placed.anchored,
+        has_event: false,
     })
 }
 
@@ -133,11 +136,29 @@ fn take_in(index: &mut Index, followed: &Followed, evidence: &Evidence) -> Resul
             }
             Ok(())
         }
-        RecorderEntry::Deleted { segment, span, .. } => index.remove(segment, span.start_ms),
         RecorderEntry::Clock { fact } => match index.meta.anchors.learn(fact) {
             Some(anchor) => index.reanchor(anchor),
             None => Ok(()),
         },
+        RecorderEntry::Deleted { segment, span, bytes, why, at } => {
+            let known = index.remove(segment, span.start_ms)?;
+            if *why == DeletedWhy::HardFloor {
+                let aged_ms = at.map(|at| at.wall_ms.since(span.end_ms));
+                index.meta.deleted.push(DeletedByRecorder {
+                    line: RecorderLine { log: followed.log, index: followed.index },
+                    gone: GoneSegment {
+                        segment: *segment,
+                        digest: known.map_or(Digest::ZERO, |entry| entry.digest),
+                        span: known.map_or(*span, |entry| entry.span),
+                        bytes: *bytes,
+                    },
+                    // Recorders of an earlier version did not say when; now is the latest it can have been.
+                    age_ms: aged_ms.unwrap_or_else(|| evidence.trusted.now().since(span.end_ms)),
+                    has_event: known.is_some_and(|entry| entry.has_event),
+                });
+            }
+            Ok(())
+        }
         RecorderEntry::Started { .. }
         | RecorderEntry::Settled { .. }
         | RecorderEntry::RunOpened { .. }
@@ -263,5 +284,7 @@ fn read_entry(vault: &Vault, segment: &SegmentId, anchors: &Anchors) -> Option<E
         recovered: true,
         damaged: false,
         anchored: placed.anchored,
+        // Nobody knows what its log said; it is kept as if it mattered.
+        has_event: true,
     })
 }

@@ -1,6 +1,6 @@
 //! The catalog over its database: one open block per stream in memory, the others as rows. Used by one thread.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use farwatch_shared::id::{CameraId, SegmentId, StreamName};
 use farwatch_shared::size::ByteSize;
@@ -8,8 +8,11 @@ use farwatch_shared::time::{ClockState, DAY_MS, Span, WallMs};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
+use super::ages::{self, AgeDay, Ages, Day, day_of};
 use super::anchors::{Anchor, Anchors, moved};
 use super::block::{BLOCK_MS, Block, BlockKey, Entry, StreamKey, block_number, skew_s};
+use crate::ledger::agent::RecorderLine;
+use crate::ledger::entry::GoneSegment;
 use crate::ledger::follow::Cursors;
 use crate::store::{Batch, Db, StoreError, frame, unframe};
 
@@ -19,6 +22,10 @@ const VERSION: u8 = 1;
 const LOST: usize = 2_048;
 /// A segment may last 5 minutes and a little: it overlaps a range whose first block is later than its own.
 const LOOK_BACK_MS: i64 = BLOCK_MS;
+/// Events of a camera that are remembered for segments still to close.
+const EVENTS: usize = 8;
+/// An event told again within this is the same one.
+const TOLD_AGAIN_MS: i64 = 10_000;
 
 /// What is kept beside the blocks, in one row.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +40,25 @@ pub struct Meta {
     /// What the logs said of the clock.
     #[serde(default)]
     pub anchors: Anchors,
+    /// The rows of [`super::ages`] are there.
+    #[serde(default)]
+    pub has_ages: bool,
+    /// The last events of each camera, for the segments that close after them.
+    #[serde(default)]
+    pub events: Vec<(CameraId, Span)>,
+    /// What recorders deleted by themselves, until the agent's log tells of it.
+    #[serde(default)]
+    pub deleted: Vec<DeletedByRecorder>,
+}
+
+/// A segment a recorder let go, as the catalog knew it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeletedByRecorder {
+    pub line: RecorderLine,
+    pub gone: GoneSegment,
+    /// How old it was then, by the recorder's own clocks.
+    pub age_ms: i64,
+    pub has_event: bool,
 }
 
 /// Holes of a stream, in figures.
@@ -87,6 +113,9 @@ pub struct Index {
     db: Db,
     open: BTreeMap<StreamKey, (Block, Dirty)>,
     totals: BTreeMap<StreamKey, Totals>,
+    ages: Ages,
+    /// Days whose row is older than their figures.
+    dirty_days: BTreeSet<(StreamKey, Day)>,
     pub meta: Meta,
 }
 
@@ -113,13 +142,27 @@ impl Index {
             .iter()
             .map(|(camera, stream, t)| (StreamKey { camera: *camera, stream: *stream }, *t))
             .collect();
-        if was_clean {
-            return Ok((Self { db, open: BTreeMap::new(), totals, meta }, Vec::new()));
+        let (ages, unread) = read_ages(&db)?;
+        if was_clean && meta.has_ages && unread.is_empty() {
+            let (open, dirty_days) = (BTreeMap::new(), BTreeSet::new());
+            return Ok((Self { db, open, totals, ages, dirty_days, meta }, Vec::new()));
         }
         // Holes are counted from the logs; footage is what the blocks say.
         totals.values_mut().for_each(|t| *t = Totals { gaps: t.gaps, ..Totals::default() });
-        let mut index = Self { db, open: BTreeMap::new(), totals, meta };
+        // Every row is written again, and those of days that are no more removed.
+        let days = |(stream, days): (&StreamKey, &BTreeMap<Day, AgeDay>)| {
+            days.keys().map(|day| (*stream, *day)).collect::<Vec<_>>()
+        };
+        let dirty_days = ages.iter().flat_map(days).chain(unread).collect();
+        let mut index = Self { db, open: BTreeMap::new(), totals, ages: Ages::new(), dirty_days, meta };
         let damaged = index.count_all()?;
+        for (stream, days) in ages {
+            for (day, before) in days {
+                if let Some(now) = index.ages.get_mut(&stream).and_then(|days| days.get_mut(&day)) {
+                    now.added = now.added.max(before.added);
+                }
+            }
+        }
         Ok((index, damaged))
     }
 
@@ -131,9 +174,8 @@ impl Index {
             let (key, value) = row?;
             let block = BlockKey::parse(&key).map(|k| (k, Block::decode(k, &value)));
             match block {
-                Some((key, Ok(block))) => {
-                    let totals = self.totals.entry(key.stream).or_default();
-                    block.entries.iter().for_each(|entry| count(totals, entry));
+                Some((_, Ok(block))) => {
+                    block.entries.iter().for_each(|entry| self.count(entry));
                 }
                 Some((block_key, Err(error))) => {
                     warn!(camera = %block_key.stream.camera, %error, "a row of the catalog is damaged");
@@ -151,7 +193,9 @@ impl Index {
     ///
     /// # Errors
     /// When the database fails.
-    pub fn add(&mut self, entry: Entry) -> Result<(), StoreError> {
+    pub fn add(&mut self, mut entry: Entry) -> Result<(), StoreError> {
+        let here = |(camera, span): &(CameraId, Span)| *camera == entry.segment.camera && span.overlaps(&entry.span);
+        entry.has_event |= self.meta.events.iter().any(here);
         let key = entry.block();
         let stream = key.stream;
         if self.open.get(&stream).is_none_or(|(block, _)| block.key != key) {
@@ -163,31 +207,104 @@ impl Index {
         *dirty = Dirty::Yes;
         let known = block.entries.iter().find(|e| e.segment == entry.segment);
         // What a scrub found stays true when a log is read again.
-        let entry = Entry { damaged: entry.damaged || known.is_some_and(|e| e.damaged), ..entry };
+        let entry = Entry {
+            damaged: entry.damaged || known.is_some_and(|e| e.damaged),
+            has_event: entry.has_event || known.is_some_and(|e| e.has_event),
+            ..entry
+        };
         let before = block.insert(entry);
-        let totals = self.totals.entry(stream).or_default();
         if let Some(before) = before {
-            uncount(totals, &before);
+            self.uncount(&before);
+            self.age_of(&before).undo(&before);
         }
-        count(totals, &entry);
+        self.count(&entry);
         Ok(())
     }
 
-    /// Forgets a segment that starts at a known time.
+    /// Something happened in front of a camera: what was recorded of it is footage with an event, now and later.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn remove(&mut self, segment: &SegmentId, start_ms: WallMs) -> Result<(), StoreError> {
+    pub fn event(&mut self, camera: CameraId, span: Span) -> Result<(), StoreError> {
+        for stream in [StreamName::Main, StreamName::Sub] {
+            for entry in self.overlapping(StreamKey { camera, stream }, span)? {
+                if !entry.has_event {
+                    self.add(Entry { has_event: true, ..entry })?;
+                }
+            }
+        }
+        let events = &mut self.meta.events;
+        let last = events.iter_mut().rev().find(|(of, _)| *of == camera);
+        match last {
+            // What goes on is told again and again: one long event.
+            Some((_, last)) if last.start_ms <= span.start_ms && span.start_ms.since(last.end_ms) <= TOLD_AGAIN_MS => {
+                last.end_ms = last.end_ms.max(span.end_ms);
+            }
+            _ => events.push((camera, span)),
+        }
+        if events.iter().filter(|(of, _)| *of == camera).count() > EVENTS
+            && let Some(oldest) = events.iter().position(|(of, _)| *of == camera)
+        {
+            events.remove(oldest);
+        }
+        Ok(())
+    }
+
+    /// Forgets a segment that starts at a known time; says what was known of it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn remove(&mut self, segment: &SegmentId, start_ms: WallMs) -> Result<Option<Entry>, StoreError> {
         let stream = StreamKey { camera: segment.camera, stream: segment.stream };
         let key = BlockKey { stream, number: block_number(start_ms) };
-        let Some(mut block) = self.read_block(key)? else { return Ok(()) };
-        let Some(gone) = block.remove(segment) else { return Ok(()) };
+        let Some(mut block) = self.read_block(key)? else { return Ok(None) };
+        let Some(gone) = block.remove(segment) else { return Ok(None) };
         self.keep(block)?;
         let oldest = self.first_start(stream)?;
-        let totals = self.totals.entry(stream).or_default();
-        uncount(totals, &gone);
-        totals.oldest_ms = oldest;
-        Ok(())
+        self.uncount(&gone);
+        self.age_of(&gone).take(&gone);
+        self.totals.entry(stream).or_default().oldest_ms = oldest;
+        Ok(Some(gone))
+    }
+
+    fn count(&mut self, entry: &Entry) {
+        let totals = self.totals.entry(entry.stream()).or_default();
+        totals.segments += 1;
+        totals.bytes = ByteSize(totals.bytes.0.saturating_add(entry.bytes.0));
+        totals.oldest_ms = Some(totals.oldest_ms.map_or(entry.span.start_ms, |o| o.min(entry.span.start_ms)));
+        totals.newest_end_ms = Some(totals.newest_end_ms.map_or(entry.span.end_ms, |n| n.max(entry.span.end_ms)));
+        self.age_of(entry).add(entry);
+    }
+
+    fn uncount(&mut self, entry: &Entry) {
+        let totals = self.totals.entry(entry.stream()).or_default();
+        totals.segments = totals.segments.saturating_sub(1);
+        totals.bytes = ByteSize(totals.bytes.0.saturating_sub(entry.bytes.0));
+    }
+
+    fn age_of(&mut self, entry: &Entry) -> &mut AgeDay {
+        let (stream, day) = (entry.stream(), day_of(entry.aged_from()));
+        self.dirty_days.insert((stream, day));
+        self.ages.entry(stream).or_default().entry(day).or_insert_with(|| AgeDay::new(entry))
+    }
+
+    /// What lies where, by age.
+    #[must_use]
+    pub fn ages(&self) -> &Ages {
+        &self.ages
+    }
+
+    /// The segments of a stream that became safe on a day of the line of evidence, oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn of_day(&self, stream: StreamKey, day: Day) -> Result<Vec<Entry>, StoreError> {
+        let Some(figures) = self.ages.get(&stream).and_then(|days| days.get(&day)) else { return Ok(Vec::new()) };
+        let blocks = self.blocks(stream, figures.blocks.0, figures.blocks.1, usize::MAX)?;
+        let mut found: Vec<Entry> =
+            blocks.into_iter().flat_map(|b| b.entries).filter(|e| day_of(e.aged_from()) == day).collect();
+        found.sort_by_key(|e| (e.aged_from(), e.segment));
+        Ok(found)
     }
 
     /// Says of a segment that starts at a known time whether its bytes are those that were recorded; whether it is known.
@@ -349,6 +466,21 @@ impl Index {
                 *dirty = Dirty::No;
             }
         }
+        for (stream, day) in std::mem::take(&mut self.dirty_days) {
+            let days = self.ages.entry(stream).or_default();
+            // Rates are measured over the last two days, so figures of a day stay a little after its footage is gone.
+            let newest = days.keys().next_back().copied().unwrap_or(day);
+            match days.get(&day) {
+                Some(figures) if !figures.is_empty() || day + 2 > newest => {
+                    batch.put(&ages::key(stream, day), figures.encode());
+                }
+                _ => {
+                    days.remove(&day);
+                    batch.remove(&ages::key(stream, day));
+                }
+            }
+        }
+        self.meta.has_ages = true;
         self.meta.totals = self.totals.iter().map(|(key, t)| (key.camera, key.stream, *t)).collect();
         batch.put(META, frame(VERSION, &serde_json::to_vec(&self.meta).unwrap_or_default()));
         self.db.apply(batch)?;
@@ -371,16 +503,21 @@ fn put_block(batch: &mut Batch, block: &Block) {
     }
 }
 
-fn count(totals: &mut Totals, entry: &Entry) {
-    totals.segments += 1;
-    totals.bytes = ByteSize(totals.bytes.0.saturating_add(entry.bytes.0));
-    totals.oldest_ms = Some(totals.oldest_ms.map_or(entry.span.start_ms, |o| o.min(entry.span.start_ms)));
-    totals.newest_end_ms = Some(totals.newest_end_ms.map_or(entry.span.end_ms, |n| n.max(entry.span.end_ms)));
-}
-
-fn uncount(totals: &mut Totals, entry: &Entry) {
-    totals.segments = totals.segments.saturating_sub(1);
-    totals.bytes = ByteSize(totals.bytes.0.saturating_sub(entry.bytes.0));
+/// The figures as rows have them, and the days whose row cannot be read.
+fn read_ages(db: &Db) -> Result<(Ages, Vec<(StreamKey, Day)>), StoreError> {
+    let (mut found, mut unread) = (Ages::new(), Vec::new());
+    let (from, to) = ages::all_keys();
+    for row in db.range(&from, &to) {
+        let (key, value) = row?;
+        let Some((stream, day)) = ages::parse_key(&key) else { continue };
+        match AgeDay::decode(&value) {
+            Ok(figures) => {
+                found.entry(stream).or_default().insert(day, figures);
+            }
+            Err(_) => unread.push((stream, day)),
+        }
+    }
+    Ok((found, unread))
 }
 
 #[cfg(test)]

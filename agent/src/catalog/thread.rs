@@ -10,12 +10,14 @@ use farwatch_shared::time::{Span, WallMs};
 use tokio::sync::{oneshot, watch};
 use tracing::{error, info, warn};
 
+use super::ages::{Ages, Day};
 use super::block::{Entry, StreamKey};
 use super::build::{Evidence, Repair, compare, follow, learn_clock};
-use super::index::{Index, Totals};
+use super::index::{DeletedByRecorder, Index, Totals};
+use crate::ledger::agent::RecorderLine;
 use crate::ledger::follow::Follower;
 use crate::store::{Db, Opened, StoreError};
-use crate::vault::Vault;
+use crate::vault::{Standing, Vault, Volume};
 
 /// Questions that wait. When full the asker is told busy.
 const DEPTH: usize = 64;
@@ -37,6 +39,7 @@ pub enum CatalogError {
 pub struct CatalogConfig {
     pub dir: PathBuf,
     pub vault: Vault,
+    pub volume: Volume,
     pub recorder_ledgers: PathBuf,
     pub evidence: Evidence,
 }
@@ -48,6 +51,9 @@ enum Request {
     Mark(SegmentId, WallMs, bool, oneshot::Sender<bool>),
     Lost(oneshot::Sender<Vec<(SegmentId, Span)>>),
     Told(Vec<SegmentId>, oneshot::Sender<()>),
+    Ages(oneshot::Sender<Ages>),
+    OfDay(StreamKey, Day, oneshot::Sender<Vec<Entry>>),
+    Deleted(Option<Vec<RecorderLine>>, oneshot::Sender<Vec<DeletedByRecorder>>),
     Look,
     Stop(oneshot::Sender<()>),
 }
@@ -83,6 +89,38 @@ impl Catalog {
     /// When it is not open or busy.
     pub async fn oldest(&self, stream: StreamKey, from: WallMs, most: usize) -> Result<Vec<Entry>, CatalogError> {
         self.ask(|answer| Request::Oldest(stream, from, most, answer)).await
+    }
+
+    /// What lies where, by age.
+    ///
+    /// # Errors
+    /// When it is not open or busy.
+    pub async fn ages(&self) -> Result<Ages, CatalogError> {
+        self.ask(Request::Ages).await
+    }
+
+    /// The segments of a stream that became safe on a day of the line of evidence, oldest first.
+    ///
+    /// # Errors
+    /// When it is not open or busy.
+    pub async fn of_day(&self, stream: StreamKey, day: Day) -> Result<Vec<Entry>, CatalogError> {
+        self.ask(|answer| Request::OfDay(stream, day, answer)).await
+    }
+
+    /// What recorders deleted by themselves and nobody has told of yet.
+    ///
+    /// # Errors
+    /// When it is not open or busy.
+    pub async fn deleted_by_recorders(&self) -> Result<Vec<DeletedByRecorder>, CatalogError> {
+        self.ask(|answer| Request::Deleted(None, answer)).await
+    }
+
+    /// The agent's log tells of these now.
+    ///
+    /// # Errors
+    /// When it is not open or busy.
+    pub async fn told_of(&self, lines: Vec<RecorderLine>) -> Result<(), CatalogError> {
+        self.ask(|answer| Request::Deleted(Some(lines), answer)).await.map(|_| ())
     }
 
     /// Forgets segments whose files are gone.
@@ -187,6 +225,12 @@ fn open(config: &CatalogConfig) -> Result<Index, StoreError> {
     let mut follower = Follower::new(config.recorder_ledgers.clone());
     follow(&mut index, &mut follower, &config.evidence)?;
     if how != Opened::Clean || !damaged.is_empty() {
+        // Compared with the disk below the missing one, all footage would be forgotten.
+        let standing = config.volume.look();
+        if standing == Standing::Gone {
+            let source = std::io::Error::new(std::io::ErrorKind::NotFound, standing.words());
+            return Err(StoreError::Unusable { path: config.vault.root().into(), source });
+        }
         compare(&mut index, &config.vault)?;
         index.flush()?;
     }
@@ -230,6 +274,18 @@ fn run(
             Ok(Request::Told(lost, answer)) => {
                 index.meta.lost.retain(|(segment, _)| !lost.contains(segment));
                 let _ = answer.send(());
+            }
+            Ok(Request::Ages(answer)) => {
+                let _ = answer.send(index.ages().clone());
+            }
+            Ok(Request::OfDay(stream, day, answer)) => {
+                let _ = answer.send(index.of_day(stream, day)?);
+            }
+            Ok(Request::Deleted(told, answer)) => {
+                if let Some(told) = told {
+                    index.meta.deleted.retain(|d| !told.contains(&d.line));
+                }
+                let _ = answer.send(index.meta.deleted.clone());
             }
             Ok(Request::Look) | Err(RecvTimeoutError::Timeout) => {}
             Ok(Request::Stop(done)) => {

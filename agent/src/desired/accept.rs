@@ -7,7 +7,9 @@ use farwatch_shared::id::AgentId;
 use farwatch_shared::keys::VerifyKey;
 use farwatch_shared::refusal::Refusal;
 use farwatch_shared::seal::{SealError, Signed, Verified};
-use farwatch_shared::wire::latest::{CamerasPart, Desired, HoldsPart, HubsPart, PartName, PartRef, RetentionPart};
+use farwatch_shared::wire::latest::{
+    CamerasPart, Desired, HoldsPart, HubsPart, PartName, PartRef, RetentionPart, RetentionRule,
+};
 use serde::de::DeserializeOwned;
 
 /// What was accepted last.
@@ -98,7 +100,8 @@ pub fn read_parts(bytes: &BTreeMap<PartName, Vec<u8>>) -> Result<Parts, Refusal>
         hubs: part(bytes, PartName::Hubs)?.unwrap_or_default(),
     };
     let impossible = |r: &RetentionPart| {
-        r.cameras.values().any(|rule| rule.ceiling_days.is_some_and(|ceiling| ceiling < rule.floor_days))
+        let promised = |rule: &RetentionRule| rule.floor_days.max(rule.event_days.unwrap_or(0));
+        r.cameras.values().any(|rule| rule.ceiling_days.is_some_and(|ceiling| ceiling < promised(rule)))
     };
     if parts.retention.as_ref().is_some_and(impossible) {
         return Err(Refusal::CeilingBelowFloor);

@@ -6,7 +6,7 @@ use farwatch_shared::keys::random32;
 use farwatch_shared::size::ByteSize;
 use farwatch_shared::time::{BootNs, Clock};
 use farwatch_shared::topic::Up;
-use farwatch_shared::wire::latest::{DiskWear, HealthSample, OutboxHealth, RecorderHealth};
+use farwatch_shared::wire::latest::{DiskWear, HealthSample, OutboxHealth, RecorderHealth, RetentionHealth};
 use sysinfo::{Components, Networks, System};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -27,6 +27,7 @@ pub struct HealthConfig {
     pub trusted: TrustedTime,
     pub outbox: Outbox,
     pub wear: watch::Receiver<Option<DiskWear>>,
+    pub forecast: watch::Receiver<Option<RetentionHealth>>,
     pub every: Duration,
 }
 
@@ -81,7 +82,7 @@ pub fn take(samplers: &mut Samplers, config: &HealthConfig) -> HealthSample {
             OutboxHealth { waiting: o.waiting, bytes: o.bytes, oldest_ms: o.oldest_ms, dropped: o.dropped }
         }),
         cameras: camera_states(&config.sources),
-        retention: None,
+        retention: config.forecast.borrow().clone(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use farwatch_shared::digest::Digest;
 use farwatch_shared::id::HoldId;
@@ -20,8 +21,11 @@ use crate::desired::{Accepted, Parts, Standing, accept, check_part, load, read_p
 use crate::enrol::{Door, Identity, TrustedTime};
 use crate::ledger::agent::{AgentBody, AgentLedger};
 use crate::recorder::protocol::Plan;
-use crate::retention;
+use crate::retention::{self, InForce, Measured, Refused};
 use farwatch_shared::id::StreamName;
+
+/// How long an accepted state waits for the first measurement of the disk.
+const MEASURED_WITHIN: Duration = Duration::from_secs(10);
 
 /// What stands and what came of it: the basis of the report.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -58,6 +62,8 @@ pub struct IntakeParts {
     pub catalog: Catalog,
     pub trusted: TrustedTime,
     pub clock: Clock,
+    /// What this disk and these cameras are like: the basis of admitting a policy.
+    pub measured: watch::Receiver<Option<Measured>>,
 }
 
 pub struct Intake {
@@ -136,6 +142,9 @@ impl Intake {
         })?;
         info!(generation, cameras = parts.cameras.cameras.len(), "desired state accepted");
         self.ledger_holds(&parts).await;
+        // A box that has only just started measures in a moment.
+        let mut measured = self.with.measured.clone();
+        let _ = tokio::time::timeout(MEASURED_WITHIN, measured.wait_for(Option::is_some)).await;
         self.apply(&document, &parts);
         Ok(())
     }
@@ -225,9 +234,27 @@ impl Intake {
         ByteSize(bytes)
     }
 
+    /// Replaces the retention part by the policy in force, when this disk cannot keep the one that is wanted.
+    fn admit(&self, parts: &Parts) -> (Parts, Option<Problem>) {
+        let Some(wanted) = &parts.retention else { return (parts.clone(), None) };
+        let path = self.with.home.retention_in_force();
+        let before = InForce::load(&path);
+        let judged = before.clone().judge(wanted, &parts.cameras, self.with.measured.borrow().as_ref());
+        if judged != before
+            && let Err(error) = judged.save(&path)
+        {
+            warn!(%error, "the policy in force cannot be written down; after a restart it is judged again");
+        }
+        let problem = judged.refused.as_ref().map(Refused::problem);
+        (Parts { retention: judged.policy, ..parts.clone() }, problem)
+    }
+
     fn apply(&self, document: &Verified<Desired>, parts: &Parts) {
         let identity = self.with.identity.borrow().clone();
-        let made = make_plan(parts, identity.hub.agent, &identity.seal, &self.with.settings);
+        let (parts, problem) = self.admit(parts);
+        let parts = &parts;
+        let mut made = make_plan(parts, identity.hub.agent, &identity.seal, &self.with.settings);
+        made.problems.extend(problem);
         for problem in &made.problems {
             warn!(camera = ?problem.camera, refusal = ?problem.refusal, detail = %problem.detail, "cannot be applied");
         }
@@ -249,11 +276,7 @@ impl Intake {
             .map(|key| (key, before.get(&key).copied().unwrap_or(now)))
             .collect();
         // Holds first: nothing may be deleted that the new state protects.
-        self.wanted.retention.send_replace(retention::Wanted {
-            rules: made.rules,
-            holds: made.holds,
-            min_free: Some(made.min_free),
-        });
+        self.wanted.retention.send_replace(retention::Wanted { policy: Some(made.policy), holds: made.holds });
         if !parts.hubs.hubs.is_empty() {
             self.wanted.hubs.send_replace(with_enrolment(parts.hubs.hubs.clone(), &identity));
         }

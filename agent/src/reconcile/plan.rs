@@ -1,34 +1,29 @@
 //! The recorder's plan, made of the desired state. Pure.
 
-use std::collections::BTreeMap;
-
 use farwatch_shared::id::{AgentId, CameraId};
 use farwatch_shared::keys::{OpenKey, Sealed};
 use farwatch_shared::refusal::Refusal;
 use farwatch_shared::secret::Secret;
 use farwatch_shared::size::ByteSize;
 use farwatch_shared::time::Span;
-use farwatch_shared::wire::latest::{DesiredCamera, Problem, Recording, credential_binding};
+use farwatch_shared::wire::latest::{DesiredCamera, Problem, Recording, RetentionPart, credential_binding};
 use url::Url;
 
 use crate::config::Settings;
 use crate::desired::Parts;
-use crate::recorder::protocol::{DiskRule, GiveWay, Plan, PlanCamera, PlanHold, PlanStream};
-use crate::retention::{DEFAULT_RULE, Hold, Rule};
+use crate::recorder::protocol::{DiskRule, Plan, PlanCamera, PlanHold, PlanStream};
+use crate::retention::{Hold, Lines, Policy};
 
 /// Free space kept when no policy says how much.
 const DEFAULT_MIN_FREE: ByteSize = ByteSize::gib(2);
-/// Space below which the recorder acts by itself, at most.
-const HARD_FLOOR: ByteSize = ByteSize::gib(1);
 
 /// What comes of a desired state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Made {
     /// Numbered by whoever sends it.
     pub plan: Plan,
-    pub rules: BTreeMap<CameraId, Rule>,
+    pub policy: Policy,
     pub holds: Vec<Hold>,
-    pub min_free: ByteSize,
     /// What cannot be done; the rest is.
     pub problems: Vec<Problem>,
 }
@@ -37,29 +32,27 @@ pub struct Made {
 #[must_use]
 pub fn make_plan(parts: &Parts, agent: AgentId, key: &OpenKey, settings: &Settings) -> Made {
     let mut problems = Vec::new();
-    let rules: BTreeMap<CameraId, Rule> =
-        parts.retention.iter().flat_map(|r| r.cameras.iter().map(|(id, rule)| (*id, Rule::from(*rule)))).collect();
+    let policy = policy_of(parts.retention.as_ref());
     let holds: Vec<Hold> = parts
         .holds
         .holds
         .iter()
         .filter_map(|h| Some(Hold { camera: h.camera, span: Span::new(h.start_ms, h.end_ms)? }))
         .collect();
-    let min_free = parts.retention.as_ref().map_or(DEFAULT_MIN_FREE, |r| r.min_free);
     let cameras = parts
         .cameras
         .cameras
         .iter()
         .map(|camera| {
-            let floor_days = rules.get(&camera.camera).unwrap_or(&DEFAULT_RULE).floor_days;
+            let rule = policy.rule(camera.camera);
+            // The recorder does not know which footage has an event in it; to be safe, all of it may.
+            let floor_days = rule.floor_days.max(rule.event_days.unwrap_or(0));
             plan_camera(camera, floor_days, key, &mut problems)
         })
         .collect();
     let disk = DiskRule {
-        min_free,
-        hard_floor: ByteSize((min_free.0 / 2).min(HARD_FLOOR.0)),
-        // The floor is a promise: when nothing older is left, recording stops and says so.
-        give_way: vec![GiveWay::OverFloor],
+        lines: policy.lines,
+        give_way: policy.steps().to_vec(),
         holds: holds.iter().map(|h| PlanHold { camera: h.camera, span: h.span }).collect(),
     };
     let plan = Plan {
@@ -71,7 +64,18 @@ pub fn make_plan(parts: &Parts, agent: AgentId, key: &OpenKey, settings: &Settin
         fragment_ms: settings.fragment_ms,
         buffer: settings.buffer_mib.map(|mib| ByteSize::mib(u64::from(mib))),
     };
-    Made { plan, rules, holds, min_free, problems }
+    Made { plan, policy, holds, problems }
+}
+
+/// A retention part as the engine and the recorder work by it.
+fn policy_of(part: Option<&RetentionPart>) -> Policy {
+    let Some(part) = part else { return Policy { lines: Lines::of(DEFAULT_MIN_FREE), ..Policy::default() } };
+    Policy {
+        cameras: part.cameras.clone(),
+        lines: Lines::of(part.min_free),
+        when_short: part.when_short,
+        give_way: part.give_way.clone(),
+    }
 }
 
 fn plan_camera(camera: &DesiredCamera, floor_days: u32, key: &OpenKey, problems: &mut Vec<Problem>) -> PlanCamera {

@@ -21,6 +21,7 @@ use super::counter::RunCounter;
 use super::cut::{Action, Cutter, FileStart, Out, Rules};
 use super::figures::Board;
 use super::file::SegmentFile;
+use super::gate::Gate;
 use super::hole::HolePiece;
 use super::intake::{Handed, Intake, StreamKey};
 use super::sync::Syncer;
@@ -49,6 +50,7 @@ pub struct Tools {
     pub ledgers: PathBuf,
     /// The file of the run counter.
     pub counter: PathBuf,
+    pub gate: Gate,
 }
 
 /// What a plan changes for all streams: how long files are (for streams begun from then on), whose they are.
@@ -249,6 +251,10 @@ impl Hand {
 
 impl Stream {
     fn open(&mut self, key: StreamKey, start: FileStart, tools: &Tools, counter: &mut RunCounter) {
+        if let Some(why) = tools.gate.why_shut() {
+            self.failed = Some(why);
+            return;
+        }
         let at = start.start;
         let previous = match (start.continues, self.run, self.last) {
             (true, Some(run), Some(last)) if last.run == run => Some(last),
@@ -299,6 +305,10 @@ impl Stream {
 
     fn write(&mut self, key: StreamKey, out: Out, tools: &Tools) {
         let (Some(file), None) = (&mut self.file, &self.failed) else { return };
+        if let Some(why) = tools.gate.why_shut() {
+            self.failed = Some(why);
+            return;
+        }
         let (frames, end) = (out.samples.len(), out.end.boot_ns);
         match file.write(out) {
             Ok(pieces) => {
@@ -365,6 +375,8 @@ impl Tools {
 /// When the system has no thread to give.
 pub fn start(tools: Tools, intake: Intake) -> io::Result<JoinHandle<Result<(), VaultError>>> {
     let work = move || {
+        // What an earlier recorder left is looked for on the right disk only.
+        tools.gate.wait();
         Hand::prepare(tools, intake)?.run();
         Ok(())
     };

@@ -58,6 +58,7 @@ impl Site {
             settings: Arc::new(Mutex::new(Settings { rules: Rules { segment_s: 5, fragment_ms: 200 }, agent: None })),
             ledgers: self.dir.path().join("ledger"),
             counter: self.dir.path().join("counter"),
+            gate: Gate::default(),
         };
         let intake = Intake::new(ByteSize::mib(16));
         let hand = Hand::prepare(tools, intake.clone()).unwrap();

@@ -14,6 +14,7 @@ pub mod counter;
 pub mod cut;
 pub mod figures;
 pub mod file;
+pub mod gate;
 pub mod hand;
 pub mod hole;
 pub mod intake;

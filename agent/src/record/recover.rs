@@ -291,7 +291,9 @@ fn remove(vault: &Vault, book: &Book, segment: SegmentId, now: Moment) {
     let path = vault.path(&segment);
     let bytes = ByteSize(fs::metadata(&path).map_or(0, |m| m.len()));
     let span = Span { start_ms: now.wall_ms, end_ms: WallMs(now.wall_ms.0) };
-    if let Err(error) = book.write_synced(&RecorderEntry::Deleted { segment, bytes, span, why: DeletedWhy::Empty }) {
+    if let Err(error) =
+        book.write_synced(&RecorderEntry::Deleted { segment, bytes, span, why: DeletedWhy::Empty, at: Some(now) })
+    {
         tracing::error!(error = &error as &dyn std::error::Error, "a segment without a fragment stays");
         return;
     }

@@ -1,4 +1,5 @@
-//! Watches free space for a silent agent, and lets footage go by the plan's rule when it falls under the hard floor.
+//! Watches the vault's disk: stops the writing when it is the wrong one or full to the last line; and for a silent agent lets
+//! footage go by the plan's rule when free space falls under the hard floor.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +13,10 @@ use super::protocol::{DiskRule, Plan};
 use super::socket::Wakeups;
 use crate::ledger::entry::{DeletedWhy, RecorderEntry};
 use crate::record::book::Book;
-use crate::vault::{Vault, VaultError};
+use crate::record::clocks;
+use crate::record::gate::Gate;
+use crate::retention::{Lines, free_space};
+use crate::vault::{Standing, Vault, VaultError, Volume};
 
 /// An agent that does not listen for so long is silent.
 const SILENT_NS: i64 = 10_000_000_000;
@@ -44,35 +48,60 @@ pub struct Guard {
     pub wakeups: Wakeups,
     pub rule: Arc<Mutex<Rule>>,
     pub heard_at: BootNs,
+    pub gate: Gate,
+    pub volume: Volume,
 }
 
 impl Guard {
+    /// Shuts the gate when footage would go to the wrong disk, or to one that is full to its last line; opens it again
+    /// when that is over. Says whether something may be deleted here.
+    pub fn look_at_disk(&self, lines: Lines) -> Option<ByteSize> {
+        let standing = self.volume.look();
+        if standing == Standing::Gone {
+            if self.gate.shut(standing.words()) {
+                tracing::error!("{}", standing.words());
+            }
+            return None;
+        }
+        let free = free_space(self.vault.root())?;
+        if free < lines.stop() {
+            if self.gate.shut("the disk is full to the line where recording stops") {
+                tracing::error!(%free, stop = %lines.stop(), "the disk is full: recording stops");
+            }
+        } else if (free >= lines.hard_floor || !self.is_full()) && self.gate.open() {
+            tracing::info!(%free, "footage may be written again");
+        }
+        (standing == Standing::Right).then_some(free)
+    }
+
+    /// Whether the gate is shut for want of room, and not of a disk.
+    fn is_full(&self) -> bool {
+        self.gate.why_shut().is_some_and(|why| why != Standing::Gone.words())
+    }
+
     pub fn look(&mut self) {
         let now = self.clock.boot();
+        let rule = self.rule.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let lines = rule.disk.lines;
+        let free = self.look_at_disk(lines);
         if self.wakeups.heard() {
             self.heard_at = now;
+        }
+        let Some(free) = free else { return };
+        // An agent that listens and lets the disk fill all the same cannot delete; at the last line nobody waits for it.
+        let is_silent = now.since(self.heard_at) >= SILENT_NS;
+        if free >= lines.hard_floor || !is_silent && free >= lines.stop() {
             return;
         }
-        if now.since(self.heard_at) < SILENT_NS {
-            return;
-        }
-        let rule = self.rule.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let Ok(space) = rustix::fs::statvfs(self.vault.root()) else { return };
-        let free = space.f_bavail.saturating_mul(space.f_frsize);
-        let floor = rule.disk.hard_floor.bytes();
-        if free >= floor {
-            return;
-        }
-        // A little more than needed, so that not every second deletes one file.
-        let need = ByteSize(floor - free + floor / 20);
+        let need = ByteSize(lines.relieved().0.saturating_sub(free.0));
         match self.candidates() {
             Ok(candidates) => {
                 let chosen = give_way::choose(&candidates, &rule.disk, &rule.floors, self.clock.wall(), need);
                 tracing::warn!(
-                    free,
-                    floor,
+                    %free,
+                    hard_floor = %lines.hard_floor,
                     files = chosen.len(),
-                    "the disk is full and the agent silent: footage gives way"
+                    "the disk is full and the agent does nothing: footage gives way"
                 );
                 chosen.into_iter().for_each(|candidate| self.delete(candidate));
             }
@@ -120,7 +149,13 @@ impl Guard {
     /// Logged and synced first, then done.
     fn delete(&self, candidate: Candidate) {
         let Candidate { segment, bytes, span } = candidate;
-        let entry = RecorderEntry::Deleted { segment, bytes, span, why: DeletedWhy::HardFloor };
+        let entry = RecorderEntry::Deleted {
+            segment,
+            bytes,
+            span,
+            why: DeletedWhy::HardFloor,
+            at: Some(clocks::now(&self.clock)),
+        };
         let done = self.book.write_synced(&entry).map_err(|e| e.to_string());
         let done = done.and_then(|()| std::fs::remove_file(self.vault.path(&segment)).map_err(|e| e.to_string()));
         if let Err(error) = done {

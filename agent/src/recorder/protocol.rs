@@ -13,6 +13,8 @@ pub use farwatch_shared::wire::latest::GiveWay;
 use farwatch_shared::wire::latest::{CameraState, SourceChoice};
 use serde::{Deserialize, Serialize};
 
+use crate::retention::Lines;
+
 /// Bound on one line.
 pub const LINE_LIMIT: usize = 1 << 20;
 /// Announcements that wait for one listener: at 64 streams and 5 fragments a second, 6 s.
@@ -101,10 +103,9 @@ pub struct PlanStream {
 /// What the recorder does by itself when the disk fills up and the agent is silent.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct DiskRule {
-    /// Free space the agent keeps.
-    pub min_free: ByteSize,
-    /// Below this the recorder acts for a silent agent; above it, it never deletes.
-    pub hard_floor: ByteSize,
+    /// The same as the agent's own: above the hard floor the recorder never deletes.
+    #[serde(flatten)]
+    pub lines: Lines,
     /// In this order; what no step names is never deleted. Empty means nothing may go.
     #[serde(default)]
     pub give_way: Vec<GiveWay>,

@@ -29,12 +29,13 @@ use crate::record::book::Book;
 use crate::record::clocks::{self, Boot, ClockWatch};
 use crate::record::cut::Rules;
 use crate::record::figures::Board;
+use crate::record::gate::Gate;
 use crate::record::hand::{self, Settings, Tools};
 use crate::record::intake::{Intake, budget_for};
 use crate::record::session::{Standings, Surroundings};
 use crate::record::sync::{self, Syncer};
 use crate::record::turn::{self, Turner};
-use crate::vault::Vault;
+use crate::vault::{Vault, Volume};
 
 /// How often the streams' states are looked at.
 const LOOK: Duration = Duration::from_millis(500);
@@ -99,6 +100,7 @@ async fn record(home: &Home, clock: Clock) -> anyhow::Result<()> {
     let (board, syncer, standings) = (Board::default(), Syncer::default(), Standings::default());
     let settings = Arc::new(Mutex::new(settings(&plan)));
     let vault = Vault::new(home.vault());
+    let gate = Gate::default();
     let tools = Tools {
         vault: vault.clone(),
         book: book.clone(),
@@ -110,8 +112,8 @@ async fn record(home: &Home, clock: Clock) -> anyhow::Result<()> {
         settings: settings.clone(),
         ledgers: home.recorder_ledgers(),
         counter: home.recorder().join("counter"),
+        gate: gate.clone(),
     };
-    let writing = hand::start(tools, intake.clone())?;
     let rule = Arc::new(Mutex::new(Rule::of(&plan)));
     let mut guard = Guard {
         vault,
@@ -120,7 +122,12 @@ async fn record(home: &Home, clock: Clock) -> anyhow::Result<()> {
         wakeups: wakeups.clone(),
         rule: rule.clone(),
         heard_at: clock.boot(),
+        gate: gate.clone(),
+        volume: Volume::new(home.vault(), home.volume_memory()),
     };
+    // Before the first byte: an unmounted disk is noticed here.
+    let _ = guard.look_at_disk(plan.disk.lines);
+    let writing = hand::start(tools, intake.clone())?;
     let turner = Turner::new(home.recorder_ledgers(), boot.clone(), turn::LIMIT);
     let (turning, ticking) = (book.clone(), clock.clone());
     let each = move || {
@@ -200,6 +207,7 @@ async fn record(home: &Home, clock: Clock) -> anyhow::Result<()> {
     tracing::info!("recorder stops");
     supervisor.stop_all(ClosedWhy::Stop);
     intake.close();
+    gate.end();
     let written = writing.join();
     syncer.stop();
     let synced = syncing.join();

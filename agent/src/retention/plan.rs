@@ -1,298 +1,245 @@
-//! Which footage goes. Values and a time in, a list out; no clock, no disk.
+//! Which footage goes. Running totals, a policy and a time in; an ordered list of what to take out; no clock, no disk.
 //!
-//! Ages are counted on the line of evidence (trusted time), on which every segment was placed when it was catalogued, so that a
+//! The plan names days of streams, not segments: its size does not grow with the footage. Whoever carries it out reads
+//! those days and lets [`pick`] choose the segments, which looks at each one's own age and at the holds.
+//!
+//! In this order: older than the ceiling; over a camera's quota; for free space, whatever is older than was promised, the
+//! oldest of all streams first; and below the hard floor the declared steps. Ages are counted on the line of evidence, so a
 //! stepped wall clock makes nothing older than it is.
 
 use std::collections::BTreeMap;
 
-use farwatch_shared::digest::Digest;
-use farwatch_shared::id::{CameraId, SegmentId};
+use farwatch_shared::evidence::DeletedWhy;
+use farwatch_shared::id::CameraId;
 use farwatch_shared::size::ByteSize;
-use farwatch_shared::time::{ClockState, DAY_MS, Span, WallMs};
-use farwatch_shared::wire::latest::RetentionRule;
+use farwatch_shared::time::WallMs;
+use farwatch_shared::wire::latest::GiveWay;
 
-/// Kept for cameras no policy names any more.
-pub const DEFAULT_RULE: Rule = Rule { floor_days: 30, ceiling_days: None };
+use super::rules::{Class, Ground, Hold, Now, Policy, is_held, may_go, promised_days};
+use crate::catalog::{Ages, Day, Entry, StreamKey, Sum, day_start};
 
-/// How long a camera's footage is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rule {
-    /// Never delete younger.
-    pub floor_days: u32,
-    /// Must delete older.
-    pub ceiling_days: Option<u32>,
+/// Added to what the recording of the same time calls for, so that a backlog shrinks.
+const SMALLEST: u64 = 16 << 20;
+/// A backlog past the ceiling is worked off in this time: half of the 24 hours the law gives.
+const CEILING_MS: u64 = 12 * 3_600_000;
+
+/// The footage of one class that one stream has of one day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Lot {
+    pub stream: StreamKey,
+    pub day: Day,
+    pub class: Class,
 }
 
-impl From<RetentionRule> for Rule {
-    fn from(rule: RetentionRule) -> Self {
-        Self { floor_days: rule.floor_days, ceiling_days: rule.ceiling_days }
-    }
+/// What was seen in a lot when it was last read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// Segments it had; other figures mean that it must be read again.
+    pub segments: u32,
+    /// Where the oldest that is not held lies; `None` when all are held.
+    pub oldest: Option<WallMs>,
 }
 
-/// Footage that stays whatever the rules say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Hold {
-    pub camera: CameraId,
-    pub span: Span,
-}
-
-/// A closed segment that might go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Candidate {
-    pub segment: SegmentId,
-    /// As recorded: what holds and people mean.
-    pub span: Span,
-    /// Its end on the line of evidence: what ages are counted from.
-    pub aged_from: WallMs,
-    pub bytes: ByteSize,
-    pub digest: Digest,
-}
-
-/// What is known about the present.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Now {
-    /// Trusted time: a lower bound of true time.
-    pub trusted: WallMs,
-    pub clock: ClockState,
-}
-
-/// The vault's file system.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Space {
+/// What the plan is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Situation<'a> {
+    pub now: Now,
+    pub policy: &'a Policy,
+    pub ages: &'a Ages,
+    pub seen: &'a BTreeMap<Lot, Seen>,
     pub free: ByteSize,
-    /// Deleting starts below this.
-    pub min_free: ByteSize,
+    /// Clearing began and has not reached `enough` yet.
+    pub clearing: bool,
+    /// Most that may go now.
+    pub allowance: ByteSize,
 }
 
-impl Space {
-    /// Deleting ends above this: 10 % more, at most 1 GiB, so that it does not start anew with every segment.
-    #[must_use]
-    pub fn enough(&self) -> ByteSize {
-        ByteSize(self.min_free.0.saturating_add((self.min_free.0 / 10).min(1 << 30)))
-    }
-}
-
-/// Why a segment goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Why {
-    /// Older than it may be.
-    Ceiling,
-    /// Old enough to go, and room is needed.
-    Space,
-}
-
+/// Something to take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Deletion {
-    pub segment: SegmentId,
-    pub span: Span,
-    pub bytes: ByteSize,
-    pub digest: Digest,
-    pub why: Why,
+pub struct Take {
+    pub lot: Lot,
+    pub ground: Ground,
+    pub why: DeletedWhy,
+    pub at_most: ByteSize,
 }
 
 /// The plan.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Outcome {
-    /// Oldest first.
-    pub deletions: Vec<Deletion>,
-    /// Bytes still missing under `min_free` when everything that may go is gone: the promise cannot be kept on this disk.
-    pub missing: ByteSize,
+pub struct Plan {
+    pub takes: Vec<Take>,
+    pub clearing: bool,
+    /// Bytes under `min_free` that nothing that may go makes up for.
+    pub short: ByteSize,
 }
 
-/// Whether a hold covers any of it.
+/// What may go while so much is recorded: twice the ingest, so that deleting never outruns recording by more than it must.
+///
+/// Below the hard floor it is four times that; and a backlog past the ceiling is spread over half a day.
 #[must_use]
-pub fn is_held(holds: &[Hold], camera: CameraId, span: &Span) -> bool {
-    holds.iter().any(|hold| hold.camera == camera && hold.span.overlaps(span))
+pub fn allowance(ingested: ByteSize, past_ceiling: ByteSize, elapsed_ms: u64, is_pressing: bool) -> ByteSize {
+    let pace = ingested.0.saturating_mul(2).saturating_add(SMALLEST);
+    let pace = if is_pressing { pace.saturating_mul(4) } else { pace };
+    let spread = u128::from(past_ceiling.0) * u128::from(elapsed_ms.min(CEILING_MS)) / u128::from(CEILING_MS);
+    ByteSize(pace.max(u64::try_from(spread).unwrap_or(u64::MAX)))
 }
 
-/// Chooses. `candidates` are the oldest segments of every stream, in any order.
+/// Bytes of all days that lie past their ceiling.
 #[must_use]
-pub fn plan(
-    candidates: &[Candidate],
-    rules: &BTreeMap<CameraId, Rule>,
-    holds: &[Hold],
-    space: Space,
-    now: Now,
-) -> Outcome {
-    let rule_of = |c: &Candidate| rules.get(&c.segment.camera).copied().unwrap_or(DEFAULT_RULE);
-    let older_than = |c: &Candidate, days: u32| now.trusted.since(c.aged_from) > i64::from(days) * DAY_MS;
-    let mut free_to_go: Vec<&Candidate> = candidates
-        .iter()
-        .filter(|c| older_than(c, rule_of(c).floor_days) && !is_held(holds, c.segment.camera, &c.span))
-        .collect();
-    free_to_go.sort_by_key(|c| (c.aged_from, c.segment));
-    let mut outcome = Outcome::default();
-    let mut freed = 0u64;
-    let mut rest = Vec::new();
-    for candidate in free_to_go {
-        let past_ceiling = rule_of(candidate).ceiling_days.is_some_and(|days| older_than(candidate, days));
-        // A clock nobody set proves nothing; the ceiling waits until somebody does.
-        if past_ceiling && now.clock != ClockState::Unsynced {
-            freed = freed.saturating_add(candidate.bytes.0);
-            outcome.deletions.push(deletion(candidate, Why::Ceiling));
-        } else {
-            rest.push(candidate);
+pub fn past_ceiling(ages: &Ages, policy: &Policy, now: &Now) -> ByteSize {
+    let mut bytes = 0u64;
+    for (stream, days) in ages {
+        let Some(ceiling) = policy.rule(stream.camera).ceiling_days else { continue };
+        for (day, figures) in days {
+            if now.is_past(day_start(*day + 1), ceiling) {
+                bytes = bytes.saturating_add(figures.bytes().0);
+            }
         }
     }
-    let free = |freed: u64| space.free.0.saturating_add(freed);
-    if free(freed) < space.min_free.0 {
-        for candidate in rest {
-            if free(freed) >= space.enough().0 {
+    ByteSize(bytes)
+}
+
+/// Decides.
+#[must_use]
+pub fn plan(situation: &Situation<'_>) -> Plan {
+    let lines = situation.policy.lines;
+    let free = situation.free.0;
+    let clearing = free < lines.min_free.0 || situation.clearing && free < lines.enough().0;
+    let mut draft = Draft::new(situation);
+    draft.take(Ground::Ceiling, DeletedWhy::Ceiling, u64::MAX, |_| true);
+    draft.over_quotas();
+    if clearing {
+        let freed = draft.taken;
+        draft.take(Ground::Promise, DeletedWhy::Space, lines.enough().0.saturating_sub(free + freed), |_| true);
+    }
+    let left = free.saturating_add(draft.taken);
+    // What was counted on above may be held or a little too young. Promises are broken only by a plan that knows that
+    // nothing else is left to go, so that the oldest is always first.
+    if left < lines.hard_floor.0 && draft.takes.is_empty() {
+        let mut need = lines.relieved().0.saturating_sub(left);
+        for step in situation.policy.steps() {
+            let before = draft.taken;
+            draft.take(Ground::Step((*step).into()), DeletedWhy::Breach, need, |_| true);
+            need = need.saturating_sub(draft.taken - before);
+            if *step == GiveWay::OverFloor && draft.taken > before {
                 break;
             }
-            freed = freed.saturating_add(candidate.bytes.0);
-            outcome.deletions.push(deletion(candidate, Why::Space));
         }
-        outcome.missing = ByteSize(space.min_free.0.saturating_sub(free(freed)));
     }
-    outcome
+    let reached = free.saturating_add(draft.taken);
+    let short = if draft.left > 0 { lines.min_free.0.saturating_sub(reached) } else { 0 };
+    Plan { takes: draft.takes, clearing, short: ByteSize(short) }
 }
 
-fn deletion(candidate: &Candidate, why: Why) -> Deletion {
-    Deletion { segment: candidate.segment, span: candidate.span, bytes: candidate.bytes, digest: candidate.digest, why }
+struct Draft<'a> {
+    situation: &'a Situation<'a>,
+    /// What is left of each lot, and the age of its oldest.
+    lots: Vec<(WallMs, Lot, u64)>,
+    takes: Vec<Take>,
+    taken: u64,
+    /// Of the allowance.
+    left: u64,
+}
+
+impl<'a> Draft<'a> {
+    fn new(situation: &'a Situation<'a>) -> Self {
+        let mut lots = Vec::new();
+        for (stream, days) in situation.ages {
+            for (day, figures) in days {
+                for (class, sum) in [(Class::Plain, figures.plain), (Class::Event, figures.event)] {
+                    let lot = Lot { stream: *stream, day: *day, class };
+                    if let Some(oldest) = oldest(situation, lot, sum, figures.first_ms) {
+                        lots.push((oldest, lot, sum.bytes));
+                    }
+                }
+            }
+        }
+        lots.sort_unstable();
+        Self { situation, lots, takes: Vec::new(), taken: 0, left: situation.allowance.0 }
+    }
+
+    /// Takes from the lots, the oldest first, until `need` is met or the allowance is used up.
+    fn take(&mut self, ground: Ground, why: DeletedWhy, mut need: u64, of: impl Fn(CameraId) -> bool) {
+        let Situation { now, policy, .. } = self.situation;
+        for (oldest, lot, bytes) in &mut self.lots {
+            if need == 0 || self.left == 0 {
+                return;
+            }
+            let camera = lot.stream.camera;
+            let rule = policy.rule(camera);
+            if *bytes == 0 || !of(camera) || !may_go(ground, &rule, lot.stream.stream, lot.class, *oldest, now) {
+                continue;
+            }
+            let take = (*bytes).min(need).min(self.left);
+            // A step that takes what is older than was promised breaks no promise.
+            let kept = now.is_past(*oldest, promised_days(&rule, lot.class));
+            let (ground, why) = match why {
+                DeletedWhy::Breach if kept => (Ground::Promise, DeletedWhy::Space),
+                why => (ground, why),
+            };
+            self.takes.push(Take { lot: *lot, ground, why, at_most: ByteSize(take) });
+            *bytes -= take;
+            need -= take;
+            self.taken += take;
+            self.left -= take;
+        }
+    }
+
+    fn over_quotas(&mut self) {
+        let policy = self.situation.policy;
+        for (camera, rule) in policy.cameras.iter().filter(|(_, rule)| rule.quota.is_some()) {
+            let of_camera = self.situation.ages.iter().filter(|(stream, _)| stream.camera == *camera);
+            let used: u64 = of_camera.flat_map(|(_, days)| days.values()).map(|figures| figures.bytes().0).sum();
+            let gone = self.takes.iter().filter(|take| take.lot.stream.camera == *camera);
+            let gone: u64 = gone.map(|take| take.at_most.0).sum();
+            let over = used.saturating_sub(gone).saturating_sub(rule.quota.map_or(u64::MAX, |quota| quota.0));
+            self.take(Ground::Promise, DeletedWhy::Quota, over, |of| of == *camera);
+        }
+    }
+}
+
+/// The earliest that anything in a lot can be; `None` when nothing in it can go.
+fn oldest(situation: &Situation<'_>, lot: Lot, sum: Sum, first: WallMs) -> Option<WallMs> {
+    if sum.segments == 0 {
+        return None;
+    }
+    match situation.seen.get(&lot) {
+        Some(seen) if seen.segments == sum.segments => seen.oldest,
+        _ => Some(first.max(day_start(lot.day))),
+    }
+}
+
+/// What a lot gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picked {
+    pub gone: Vec<Entry>,
+    /// The lot as it is without them.
+    pub seen: Seen,
+}
+
+/// Chooses the segments of a lot. `entries` are all of its stream and day, oldest first.
+#[must_use]
+pub fn pick(take: &Take, entries: &[Entry], policy: &Policy, holds: &[Hold], now: &Now) -> Picked {
+    let camera = take.lot.stream.camera;
+    let rule = policy.rule(camera);
+    let (mut gone, mut bytes, mut oldest, mut segments) = (Vec::new(), 0u64, None, 0u32);
+    for entry in entries.iter().filter(|e| Class::of(e.has_event) == take.lot.class) {
+        segments += 1;
+        if is_held(holds, camera, &entry.span) {
+            continue;
+        }
+        let aged_from = entry.aged_from();
+        let may = may_go(take.ground, &rule, take.lot.stream.stream, take.lot.class, aged_from, now);
+        if may && oldest.is_none() && bytes < take.at_most.0 {
+            bytes = bytes.saturating_add(entry.bytes.0);
+            gone.push(*entry);
+            segments -= 1;
+        } else if oldest.is_none() {
+            oldest = Some(aged_from);
+        }
+    }
+    Picked { gone, seen: Seen { segments, oldest } }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use farwatch_shared::id::{RunId, StreamName};
-
-    const T0: WallMs = WallMs(1_800_000_000_000);
-    const SIZE: ByteSize = ByteSize(1_000);
-
-    struct Site {
-        camera: CameraId,
-        footage: Vec<Candidate>,
-        rules: BTreeMap<CameraId, Rule>,
-        holds: Vec<Hold>,
-        /// True time, wall clock offset from it, and what the box has proof of.
-        now: WallMs,
-        wall_offset_ms: i64,
-        made: u32,
-    }
-
-    impl Site {
-        fn new(floor_days: u32, ceiling_days: Option<u32>) -> Self {
-            let camera = CameraId::generate();
-            let rules = BTreeMap::from([(camera, Rule { floor_days, ceiling_days })]);
-            Self { camera, footage: Vec::new(), rules, holds: Vec::new(), now: T0, wall_offset_ms: 0, made: 0 }
-        }
-
-        /// One segment an hour keeps a month within a test's patience.
-        fn record_hours(&mut self, hours: u32) {
-            for _ in 0..hours {
-                let end = self.now.plus_ms(3_600_000);
-                let wall = |t: WallMs| t.plus_ms(self.wall_offset_ms);
-                let segment = SegmentId {
-                    camera: self.camera,
-                    stream: StreamName::Main,
-                    run: RunId { boot: 1, counter: 1 },
-                    sequence: self.made,
-                };
-                let span = Span { start_ms: wall(self.now), end_ms: wall(end) };
-                self.footage.push(Candidate { segment, span, aged_from: end, bytes: SIZE, digest: Digest::ZERO });
-                self.made += 1;
-                self.now = end;
-            }
-        }
-
-        fn sweep(&mut self, free: u64, min_free: u64, clock: ClockState) -> Outcome {
-            let space = Space { free: ByteSize(free), min_free: ByteSize(min_free) };
-            let outcome = plan(&self.footage, &self.rules, &self.holds, space, Now { trusted: self.now, clock });
-            self.footage.retain(|c| !outcome.deletions.iter().any(|d| d.segment == c.segment));
-            outcome
-        }
-
-        fn oldest_age_h(&self) -> i64 {
-            let oldest = self.footage.iter().map(|c| c.aged_from).min().unwrap();
-            self.now.since(oldest) / 3_600_000
-        }
-    }
-
-    const ROOM: (u64, u64) = (1 << 40, 1 << 30);
-
-    // CAP-01
-    #[test]
-    fn in_thirty_one_days_nothing_older_than_the_ceiling_stays_and_nothing_younger_than_the_floor_goes() {
-        let mut site = Site::new(7, Some(7));
-        for _ in 0..31 * 24 {
-            site.record_hours(1);
-            let outcome = site.sweep(ROOM.0, ROOM.1, ClockState::Ntp);
-            for gone in outcome.deletions {
-                assert!(site.now.since(gone.span.end_ms) > 7 * DAY_MS);
-                assert_eq!(gone.why, Why::Ceiling);
-            }
-            assert!(site.oldest_age_h() <= 7 * 24);
-        }
-        assert_eq!(site.footage.len(), 7 * 24 + 1);
-    }
-
-    #[test]
-    fn a_stepped_clock_deletes_nothing_early() {
-        let mut site = Site::new(30, Some(31));
-        site.record_hours(10 * 24);
-        site.wall_offset_ms = 40 * DAY_MS;
-        assert!(site.sweep(0, ROOM.1, ClockState::Ntp).deletions.is_empty(), "+40 d");
-        site.record_hours(24);
-        site.wall_offset_ms = -DAY_MS;
-        site.record_hours(19 * 24);
-        let outcome = site.sweep(0, ROOM.1, ClockState::Ntp);
-        assert!(outcome.deletions.is_empty(), "30 days are not over: {outcome:?}");
-        site.record_hours(2);
-        let outcome = site.sweep(0, ROOM.1, ClockState::Ntp);
-        assert_eq!(outcome.deletions.len(), 1);
-        assert_eq!(outcome.deletions[0].why, Why::Space);
-    }
-
-    #[test]
-    fn a_clock_nobody_set_keeps_the_ceiling_waiting() {
-        let mut site = Site::new(1, Some(2));
-        site.record_hours(10 * 24);
-        assert!(site.sweep(ROOM.0, ROOM.1, ClockState::Unsynced).deletions.is_empty());
-        assert_eq!(site.sweep(ROOM.0, ROOM.1, ClockState::Rtc).deletions.len(), 8 * 24 - 1);
-    }
-
-    // CAP-01
-    #[test]
-    fn a_held_clip_survives_ceiling_and_need() {
-        let mut site = Site::new(1, Some(2));
-        site.record_hours(24);
-        let span = Span { start_ms: T0.plus_ms(5 * 3_600_000 + 1), end_ms: T0.plus_ms(7 * 3_600_000) };
-        site.holds.push(Hold { camera: site.camera, span });
-        site.record_hours(10 * 24);
-        site.sweep(0, u64::MAX, ClockState::Ntp);
-        let kept: Vec<u32> = site.footage.iter().map(|c| c.segment.sequence).take_while(|s| *s < 24).collect();
-        assert_eq!(kept, [5, 6]);
-    }
-
-    #[test]
-    fn a_floor_the_disk_cannot_keep_is_told_and_kept() {
-        let mut site = Site::new(30, None);
-        site.record_hours(40 * 24);
-        let before = site.footage.len();
-        let outcome = site.sweep(0, 1_000_000_000, ClockState::Ntp);
-        assert_eq!(before - site.footage.len(), outcome.deletions.len());
-        assert!(site.footage.iter().all(|c| site.now.since(c.aged_from) <= 30 * DAY_MS));
-        assert_eq!(outcome.missing, ByteSize(1_000_000_000 - 1_000 * outcome.deletions.len() as u64));
-    }
-
-    #[test]
-    fn deleting_stops_a_little_above_the_line_it_started_at() {
-        let mut site = Site::new(1, None);
-        site.record_hours(10 * 24);
-        let outcome = site.sweep(99_500, 100_000, ClockState::Ntp);
-        assert_eq!(outcome.deletions.len(), 11, "to 110,000");
-        assert!(site.sweep(110_500, 100_000, ClockState::Ntp).deletions.is_empty());
-        let order: Vec<_> = outcome.deletions.iter().map(|d| d.segment.sequence).collect();
-        assert_eq!(order, (0..11).collect::<Vec<_>>(), "oldest first");
-    }
-
-    #[test]
-    fn footage_of_a_forgotten_camera_is_kept_thirty_days() {
-        let mut site = Site::new(1, Some(1));
-        site.rules.clear();
-        site.record_hours(29 * 24);
-        assert!(site.sweep(0, u64::MAX, ClockState::Ntp).deletions.is_empty());
-    }
-}
+#[path = "plan_tests.rs"]
+mod tests;

@@ -1,92 +1,64 @@
-//! Carries the plan out: every minute and on new desired state, never for a clock that only jumped.
+//! Carries the plan out, and says how long the disk lasts.
 //!
-//! A deletion is a line in the ledger before the file goes; a file that is gone already is no error.
+//! A pass measures, plans, removes as much as recording of the same time calls for, and plans again with what it saw, until
+//! nothing more may go. Wakes on new desired state and every ten seconds; never for a clock that only jumped.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use farwatch_shared::evidence::DeletedWhy;
-use farwatch_shared::evidence::entry::GoneSegment;
-use farwatch_shared::id::{CameraId, SegmentId};
 use farwatch_shared::size::ByteSize;
 use farwatch_shared::time::WallMs;
-use farwatch_shared::wire::latest::BreachFact;
+use farwatch_shared::wire::latest::{FaultKind, RetentionHealth, WhenShort};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::debug;
 
-use super::plan::{Candidate, Deletion, Hold, Now, Outcome, Rule, Space, Why, is_held, plan};
-use crate::catalog::{Catalog, Entry, StreamKey};
-use crate::enrol::TrustedTime;
-use crate::ledger::agent::{AgentBody, AgentLedger};
-use crate::vault::Vault;
+use super::forecast::{Measured, Outlook, by_camera, forecast, rates};
+use super::plan::{Lot, Plan, Seen, Situation, allowance, past_ceiling, pick, plan};
+use super::remove::Remover;
+use super::rules::{Class, Hold, Now, Policy, is_held, promised_days};
+use crate::catalog::{Ages, StreamKey};
+use crate::health::{About, Faults};
+use crate::vault::{Standing, Volume};
 
-const EVERY: Duration = Duration::from_secs(60);
-/// Oldest segments of each stream that are looked at in one go; the next go follows at once while there is work.
-const WINDOW: usize = 240;
-/// Segments of one ledger line.
-const LINE: usize = 500;
-/// A breach that lasts is told again this often.
-const BREACH_AGAIN_MS: i64 = 24 * 3_600_000;
+const EVERY: Duration = Duration::from_secs(10);
+/// Plans of one pass: each knows what the one before saw.
+const ROUNDS: usize = 16;
+const FORECAST_MS: i64 = 60_000;
+/// A breach nearer than this opens a fault.
+const AT_RISK_MS: i64 = 14 * farwatch_shared::time::DAY_MS;
 
 /// What the desired state says about keeping.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wanted {
-    pub rules: BTreeMap<CameraId, Rule>,
-    pub holds: Vec<Hold>,
     /// `None` until there is a desired state: then nothing is deleted.
-    pub min_free: Option<ByteSize>,
+    pub policy: Option<Policy>,
+    pub holds: Vec<Hold>,
+}
+
+/// The world as the engine sees it.
+pub struct Surroundings {
+    pub now: Box<dyn Fn() -> Now + Send + Sync>,
+    /// Free bytes of the vault's file system; `None` when it cannot be asked.
+    pub free: Box<dyn Fn() -> Option<ByteSize> + Send + Sync>,
 }
 
 /// What the sweep needs.
 pub struct SweepConfig {
-    pub vault: Vault,
-    pub catalog: Catalog,
-    pub ledger: AgentLedger,
-    pub trusted: TrustedTime,
+    pub remover: Remover,
+    pub volume: Volume,
+    pub faults: Faults,
+    pub surroundings: Surroundings,
     pub wanted: watch::Receiver<Wanted>,
     /// Footage on its way to the hub may not go meanwhile.
     pub busy: watch::Receiver<Vec<Hold>>,
+    pub measured: watch::Sender<Option<Measured>>,
+    pub forecast: watch::Sender<Option<RetentionHealth>>,
 }
 
-/// Runs until stopped.
-pub async fn sweep(mut config: SweepConfig, stop: CancellationToken) {
-    let mut breach_told: Option<WallMs> = None;
-    loop {
-        let wanted = config.wanted.borrow_and_update().clone();
-        if let Some(min_free) = wanted.min_free {
-            while !stop.is_cancelled() && once(&config, &wanted, min_free, &mut breach_told).await {}
-        }
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => return,
-            changed = config.wanted.changed() => if changed.is_err() { return },
-            () = tokio::time::sleep(EVERY) => {}
-        }
-    }
-}
-
-/// One pass; says whether another should follow at once.
-async fn once(config: &SweepConfig, wanted: &Wanted, min_free: ByteSize, breach_told: &mut Option<WallMs>) -> bool {
-    let Some(free) = free_space(config.vault.root()) else { return false };
-    let mut holds = wanted.holds.clone();
-    holds.extend(config.busy.borrow().iter().copied());
-    let Some((candidates, is_cut)) = candidates(config, &holds).await else { return false };
-    let now = Now { trusted: config.trusted.now(), clock: config.trusted.clock_state() };
-    let space = Space { free, min_free };
-    let outcome = plan(&candidates, &wanted.rules, &holds, space, now);
-    if outcome.missing.0 > 0 && !is_cut {
-        tell_breach(config, &outcome, &candidates, now.trusted, breach_told).await;
-    } else if outcome.missing.0 == 0 {
-        *breach_told = None;
-    }
-    if outcome.deletions.is_empty() {
-        return false;
-    }
-    carry_out(config, &outcome.deletions).await && is_cut
-}
-
-fn free_space(root: &std::path::Path) -> Option<ByteSize> {
+/// Free bytes of a directory's file system.
+#[must_use]
+pub fn free_space(root: &std::path::Path) -> Option<ByteSize> {
     match rustix::fs::statvfs(root) {
         Ok(stat) => Some(ByteSize(stat.f_bavail.saturating_mul(stat.f_frsize))),
         Err(error) => {
@@ -96,148 +68,215 @@ fn free_space(root: &std::path::Path) -> Option<ByteSize> {
     }
 }
 
-/// The oldest unheld segments of every stream; and whether there are more behind them.
-async fn candidates(config: &SweepConfig, holds: &[Hold]) -> Option<(Vec<Candidate>, bool)> {
-    let streams: Vec<StreamKey> = config.catalog.totals().borrow().as_ref()?.keys().copied().collect();
-    let mut candidates = Vec::new();
-    let mut is_cut = false;
-    for stream in streams {
-        let mut from = WallMs(i64::MIN);
-        let mut of_stream = Vec::new();
-        while of_stream.len() < WINDOW {
-            let entries = config.catalog.oldest(stream, from, WINDOW).await.ok()?;
-            let Some(last) = entries.last() else { break };
-            from = last.span.start_ms.plus_ms(1);
-            of_stream.extend(entries.iter().filter(|e| !is_held(holds, stream.camera, &e.span)).map(candidate));
+/// Runs until stopped.
+pub async fn sweep(config: SweepConfig, stop: CancellationToken) {
+    let mut wanted = config.wanted.clone();
+    let mut sweep = Sweep::new(config);
+    loop {
+        sweep.pass().await;
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            changed = wanted.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(EVERY) => {}
         }
-        is_cut |= of_stream.len() >= WINDOW;
-        candidates.extend(of_stream);
-    }
-    Some((candidates, is_cut))
-}
-
-fn candidate(entry: &Entry) -> Candidate {
-    Candidate {
-        segment: entry.segment,
-        span: entry.span,
-        aged_from: entry.aged_from(),
-        bytes: entry.bytes,
-        digest: entry.digest,
     }
 }
 
-/// Says in the ledger what goes, removes it, and has the catalog forget it.
-async fn carry_out(config: &SweepConfig, deletions: &[Deletion]) -> bool {
-    // A line is of one stream and one reason, as the certificate is that is made of it.
-    let mut ordered = deletions.to_vec();
-    ordered.sort_by_key(|d| (d.segment.camera, d.segment.stream, d.why, d.span.start_ms));
-    let kind = |d: &Deletion| (d.segment.camera, d.segment.stream, d.why);
-    for chunk in ordered.chunk_by(|a, b| kind(a) == kind(b)).flat_map(|kind| kind.chunks(LINE)) {
-        let gone = |d: &Deletion| GoneSegment { segment: d.segment, digest: d.digest, span: d.span, bytes: d.bytes };
-        let segments: Vec<GoneSegment> = chunk.iter().map(gone).collect();
-        let bytes = ByteSize(chunk.iter().map(|d| d.bytes.0).sum());
-        let why = match chunk.first().map(|d| d.why) {
-            Some(Why::Ceiling) => DeletedWhy::Ceiling,
-            _ => DeletedWhy::Space,
-        };
-        let line = AgentBody::Deleting { why, segments, by: None };
-        if let Err(error) = config.ledger.append(line).await {
-            // On a full disk the line has no room either; room comes first, since only old, unheld footage goes.
-            warn!(%error, "deletions cannot be written down");
-        }
-        let vault = config.vault.clone();
-        let chunk = chunk.to_vec();
-        let gone = tokio::task::spawn_blocking(move || remove(&vault, &chunk)).await.unwrap_or_default();
-        if gone.is_empty() {
-            return false;
-        }
-        info!(segments = gone.len(), %bytes, ?why, "footage deleted by retention");
-        if config.catalog.remove(gone).await.is_err() {
-            warn!("the catalog could not forget deleted footage now; it will when it is compared with the vault");
-            return false;
-        }
-    }
-    true
+/// What a pass did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Passed {
+    pub segments: usize,
+    pub bytes: ByteSize,
 }
 
-/// Removes files and the directories they leave empty.
-fn remove(vault: &Vault, deletions: &[Deletion]) -> Vec<(SegmentId, WallMs)> {
-    let mut gone = Vec::new();
-    for deletion in deletions {
-        let path = vault.path(&deletion.segment);
-        match std::fs::remove_file(&path) {
-            Ok(()) => {}
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => {
-                warn!(path = %path.display(), %error, "a segment cannot be deleted");
-                continue;
+/// The engine: what it remembers between passes.
+pub struct Sweep {
+    config: SweepConfig,
+    seen: BTreeMap<Lot, Seen>,
+    /// What `seen` was seen under.
+    under: (Option<Policy>, Vec<Hold>),
+    clearing: bool,
+    last: Option<(WallMs, u64)>,
+    forecast_at: Option<WallMs>,
+}
+
+impl Sweep {
+    #[must_use]
+    pub fn new(config: SweepConfig) -> Self {
+        let (seen, under) = (BTreeMap::new(), (None, Vec::new()));
+        Self { config, seen, under, clearing: false, last: None, forecast_at: None }
+    }
+
+    /// One pass.
+    pub async fn pass(&mut self) -> Passed {
+        let standing = self.config.volume.look();
+        let about = About::this_box();
+        if standing != Standing::Right {
+            self.config.faults.open(FaultKind::WrongMount, about, standing.words()).await;
+            return Passed::default();
+        }
+        self.config.faults.mended(FaultKind::WrongMount, about, standing.words()).await;
+        let Wanted { policy, mut holds } = self.config.wanted.borrow().clone();
+        holds.extend(self.config.busy.borrow().iter().copied());
+        self.config.remover.tell_of_recorders(&policy.clone().unwrap_or_default()).await;
+        let now = (self.config.surroundings.now)();
+        let Ok(ages) = self.config.remover.catalog.ages().await else { return Passed::default() };
+        let Some(free) = (self.config.surroundings.free)() else { return Passed::default() };
+        self.look_ahead(&ages, policy.as_ref(), &holds, free, now).await;
+        let Some(policy) = policy else { return Passed::default() };
+        if self.under.0.as_ref() != Some(&policy) || self.under.1 != holds {
+            self.seen.clear();
+            self.under = (Some(policy.clone()), holds.clone());
+        }
+        let may = self.pace(&ages, &policy, free, &now);
+        let passed = self.work(ages, &policy, &holds, now, may).await;
+        self.say_disk(&policy).await;
+        passed
+    }
+
+    /// How much may go now.
+    fn pace(&mut self, ages: &Ages, policy: &Policy, free: ByteSize, now: &Now) -> ByteSize {
+        let added: u64 = ages.values().flat_map(BTreeMap::values).map(|figures| figures.added).sum();
+        let (since, before) = self.last.replace((now.trusted, added)).unwrap_or((now.trusted, added));
+        let elapsed_ms = now.trusted.since(since).max(0).unsigned_abs();
+        let per_day: u64 = rates(ages, now.trusted).values().map(|rate| rate.bytes_per_day).sum();
+        let usual = u128::from(per_day) * u128::from(elapsed_ms) / 86_400_000;
+        let ingested = added.saturating_sub(before).max(u64::try_from(usual).unwrap_or(0));
+        let is_pressing = free < policy.lines.hard_floor;
+        allowance(ByteSize(ingested), past_ceiling(ages, policy, now), elapsed_ms, is_pressing)
+    }
+
+    /// Plans and removes until nothing more may go.
+    async fn work(&mut self, mut ages: Ages, policy: &Policy, holds: &[Hold], now: Now, may: ByteSize) -> Passed {
+        let mut passed = Passed::default();
+        for _ in 0..ROUNDS {
+            let Some(free) = (self.config.surroundings.free)() else { return passed };
+            let situation = Situation {
+                now,
+                policy,
+                ages: &ages,
+                seen: &self.seen,
+                free,
+                clearing: self.clearing,
+                allowance: ByteSize(may.0.saturating_sub(passed.bytes.0)),
+            };
+            let made = plan(&situation);
+            self.clearing = made.clearing;
+            if made.takes.is_empty() || !self.carry_out(&made, policy, holds, &now, &mut passed).await {
+                return passed;
+            }
+            match self.config.remover.catalog.ages().await {
+                Ok(fresh) => ages = fresh,
+                Err(_) => return passed,
             }
         }
-        gone.push((deletion.segment, deletion.span.start_ms));
-        // Only an empty directory lets itself be removed.
-        if let Some(run) = path.parent() {
-            let _ = std::fs::remove_dir(run);
+        passed
+    }
+
+    /// Says whether another plan makes sense: everything that would go went, or was seen and is known now.
+    async fn carry_out(
+        &mut self,
+        made: &Plan,
+        policy: &Policy,
+        holds: &[Hold],
+        now: &Now,
+        passed: &mut Passed,
+    ) -> bool {
+        let remover = self.config.remover.clone();
+        for take in &made.takes {
+            let Lot { stream, day, .. } = take.lot;
+            let Ok(entries) = remover.catalog.of_day(stream, day).await else { return false };
+            let picked = pick(take, &entries, policy, holds, now);
+            if !picked.gone.is_empty() {
+                let removed = remover.remove(stream, take.why, &picked.gone, policy).await;
+                passed.segments += removed.segments;
+                passed.bytes.0 += removed.bytes.0;
+                if removed.failed {
+                    return false;
+                }
+            }
+            self.seen.insert(take.lot, picked.seen);
+        }
+        true
+    }
+
+    /// Measures and forecasts, once a minute.
+    async fn look_ahead(&mut self, ages: &Ages, policy: Option<&Policy>, holds: &[Hold], free: ByteSize, now: Now) {
+        if self.forecast_at.is_some_and(|at| now.trusted.since(at) < FORECAST_MS) && self.under.0.as_ref() == policy {
+            return;
+        }
+        self.forecast_at = Some(now.trusted);
+        let policy = policy.cloned().unwrap_or_default();
+        let streams = rates(ages, now.trusted);
+        let footage: u64 = ages.values().flat_map(BTreeMap::values).map(|figures| figures.bytes().0).sum();
+        let measured = Measured {
+            rates: by_camera(&streams),
+            capacity: ByteSize(free.0.saturating_add(footage)),
+            held: self.held(ages, &policy, holds, &now).await,
+        };
+        let outlook =
+            Outlook { now: now.trusted, policy: &policy, ages, rates: &streams, measured: &measured, seen: &self.seen };
+        let ahead = forecast(&outlook);
+        if let Some(ahead) = &ahead {
+            self.say_risk(ahead, now.trusted).await;
+        }
+        self.config.measured.send_replace(Some(measured));
+        self.config.forecast.send_replace(ahead);
+    }
+
+    /// Held bytes older than was promised.
+    async fn held(&self, ages: &Ages, policy: &Policy, holds: &[Hold], now: &Now) -> ByteSize {
+        let mut bytes = 0u64;
+        let mut done: Vec<Hold> = Vec::new();
+        for hold in holds {
+            for stream in ages.keys().filter(|stream| stream.camera == hold.camera) {
+                let key = StreamKey { camera: stream.camera, stream: stream.stream };
+                let entries = self.config.remover.catalog.overlapping(key, hold.span).await.unwrap_or_default();
+                let rule = policy.rule(key.camera);
+                let counts = |e: &&crate::catalog::Entry| {
+                    now.is_past(e.aged_from(), promised_days(&rule, Class::of(e.has_event)))
+                        && !is_held(&done, key.camera, &e.span)
+                };
+                bytes += entries.iter().filter(counts).map(|e| e.bytes.0).sum::<u64>();
+            }
+            done.push(*hold);
+        }
+        ByteSize(bytes)
+    }
+
+    async fn say_risk(&self, ahead: &RetentionHealth, now: WallMs) {
+        let near = ahead.breach_at_ms.filter(|at| at.since(now) <= AT_RISK_MS);
+        let (faults, about) = (&self.config.faults, About::this_box());
+        if let Some(at) = near {
+            let detail = format!(
+                "at {} a day this disk holds {} days and {} hours, {} days are promised: footage under its floor would \
+                 have to go from {at} on; {} are missing. Give this box a larger disk, a lower bit rate or a shorter floor",
+                ahead.bytes_per_day,
+                ahead.hours_possible / 24,
+                ahead.hours_possible % 24,
+                ahead.floor_hours / 24,
+                ahead.missing,
+            );
+            faults.open(FaultKind::RetentionAtRisk, about, detail).await;
+        } else if ahead.breach_at_ms.is_none() {
+            let detail = "at the measured rate the promise is kept";
+            faults.mended(FaultKind::RetentionAtRisk, about, detail).await;
         }
     }
-    gone
-}
 
-/// The disk cannot keep the promise: said once, and once a day while it lasts.
-async fn tell_breach(
-    config: &SweepConfig,
-    outcome: &Outcome,
-    candidates: &[Candidate],
-    now: WallMs,
-    told: &mut Option<WallMs>,
-) {
-    if told.is_some_and(|at| now.since(at) < BREACH_AGAIN_MS) {
-        return;
-    }
-    let Some(oldest) = candidates.iter().min_by_key(|c| c.aged_from) else { return };
-    let fact = BreachFact {
-        camera: oldest.segment.camera,
-        stream: oldest.segment.stream,
-        start_ms: oldest.span.start_ms,
-        end_ms: oldest.span.end_ms,
-        bytes: outcome.missing,
-        detail: format!(
-            "{} are missing for the free space the policy asks for, and no footage is old enough to go; \
-             recording stops when the disk is full: give this box a larger disk or a shorter floor",
-            outcome.missing
-        ),
-    };
-    warn!(missing = %outcome.missing, "the retention policy cannot be kept on this disk");
-    match config.ledger.append(AgentBody::Breach { fact }).await {
-        Ok(()) => *told = Some(now),
-        Err(error) => warn!(%error, "the breach cannot be written down"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use farwatch_shared::digest::Digest;
-    use farwatch_shared::id::{RunId, StreamName};
-    use farwatch_shared::time::Span;
-
-    #[test]
-    fn a_removed_run_leaves_no_directory_and_a_missing_file_is_no_error() {
-        let dir = tempfile::tempdir().unwrap();
-        let vault = Vault::new(dir.path());
-        let segment = |sequence| SegmentId {
-            camera: "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap(),
-            stream: StreamName::Main,
-            run: RunId { boot: 1, counter: 1 },
-            sequence,
-        };
-        let path = vault.path(&segment(0));
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, b"x").unwrap();
-        let span = Span { start_ms: WallMs(0), end_ms: WallMs(1) };
-        let deletion =
-            |n| Deletion { segment: segment(n), span, bytes: ByteSize(1), digest: Digest::ZERO, why: Why::Ceiling };
-        let gone = remove(&vault, &[deletion(0), deletion(1)]);
-        assert_eq!(gone, [(segment(0), WallMs(0)), (segment(1), WallMs(0))]);
-        assert!(!path.parent().unwrap().exists());
+    async fn say_disk(&self, policy: &Policy) {
+        let Some(free) = (self.config.surroundings.free)() else { return };
+        let (faults, about, lines) = (&self.config.faults, About::this_box(), policy.lines);
+        if free < lines.hard_floor {
+            let then = match policy.when_short {
+                WhenShort::KeepRecording => "footage gives way in the declared order",
+                WhenShort::KeepFloor => "the floor stands, and recording stops when the disk is full",
+            };
+            let detail = format!("{free} are free, {} should be; {then}", lines.min_free);
+            faults.open(FaultKind::Disk, about, detail).await;
+        } else if free >= lines.min_free {
+            faults.mended(FaultKind::Disk, about, format!("{free} are free")).await;
+        }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use farwatch_shared::id::CameraId;
 use farwatch_shared::keys::SignKey;
+use farwatch_shared::wire::latest::RetentionHealth;
 use tokio::sync::watch;
 
 use super::Base;
@@ -19,6 +21,7 @@ pub fn config(
     base: &Base,
     applied: &watch::Receiver<Applied>,
     retention: &watch::Receiver<Wanted>,
+    forecast: watch::Receiver<Option<RetentionHealth>>,
 ) -> anyhow::Result<WitnessConfig> {
     let identity = base.identity.borrow().clone();
     let (applied, retention, totals) = (applied.clone(), retention.clone(), base.catalog.totals());
@@ -30,11 +33,11 @@ pub fn config(
         };
         Terms {
             zone: applied.time_zone.clone().or_else(|| Some(site_zone.clone())).filter(|zone| !zone.is_empty()),
-            floors: retention.borrow().rules.iter().map(|(camera, rule)| (*camera, rule.floor_days)).collect(),
+            floors: floors(&retention.borrow()),
             default_floor: DEFAULT_RULE.floor_days,
             wanted: (applied.generation > 0)
                 .then(|| applied.known.iter().map(|key| (key.camera, key.stream)).collect()),
-            next_breach_ms: None,
+            next_breach_ms: forecast.borrow().as_ref().and_then(|forecast| forecast.breach_at_ms),
             oldest: totals.borrow().as_ref().map(oldest).unwrap_or_default(),
             clock: Some(trusted.clock_state()),
             clock_error_us: trusted.clock_error_us(),
@@ -49,4 +52,9 @@ pub fn config(
         boot_id: boot_id(),
         terms: Box::new(terms),
     })
+}
+
+fn floors(wanted: &Wanted) -> BTreeMap<CameraId, u32> {
+    let rules = wanted.policy.iter().flat_map(|policy| &policy.cameras);
+    rules.map(|(camera, rule)| (*camera, rule.floor_days)).collect()
 }

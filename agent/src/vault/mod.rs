@@ -1,9 +1,12 @@
 //! The footage directory; nobody else builds a path in it.
 //!
-//! Belongs here: where a segment lies, walking the directory, reading a file's pieces, opening for reading.
+//! Belongs here: where a segment lies, walking the directory, reading a file's pieces, opening for reading, whether it is the
+//! right disk (`volume`).
 //! Does not: writing segments (`record`), remembering what exists (`catalog`), what goes (`retention`).
 //!
 //! `<camera>/<stream>/<run>/<sequence, 6 digits>.mp4`. No wall time is in a path and nothing is ever renamed.
+
+mod volume;
 
 use std::fs::{self, File};
 use std::io;
@@ -15,6 +18,8 @@ use farwatch_shared::id::{CameraId, RunId, SegmentId, StreamName};
 use farwatch_shared::media::boxes::{self, TopBox};
 use farwatch_shared::media::ident::{FragmentIdent, SegmentIdent};
 use farwatch_shared::size::ByteSize;
+
+pub use volume::{Standing, Volume};
 
 /// Bound on a head (`ftyp`, `moov`, our box): parameter sets and a little more.
 pub const HEAD_LIMIT: u64 = 1 << 20;

@@ -55,7 +55,14 @@ pub enum RecorderEntry {
     /// Recording of a stream was switched off: nothing is missed from here on until its next run.
     SwitchedOff { camera: CameraId, stream: StreamName, at: Moment },
     /// A segment goes; written and synced before it does.
-    Deleted { segment: SegmentId, bytes: ByteSize, span: Span, why: DeletedWhy },
+    Deleted {
+        segment: SegmentId,
+        bytes: ByteSize,
+        span: Span,
+        why: DeletedWhy,
+        #[serde(default)]
+        at: Option<Moment>,
+    },
     /// The box's wall clock was stepped, or is to be trusted otherwise than before; or footage recorded while nobody had
     /// set it is now known to be of another time.
     Clock { fact: ClockFact },
