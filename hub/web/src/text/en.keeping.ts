@@ -278,7 +278,7 @@ export const keeping = {
     } as Record<string, string>,
     name: "Checkpoint",
     words: (number: number, when: string) => `no. ${number}, ${when}`,
-    none: "none yet",
+    none: "none yet: one is signed every ten minutes",
     refused: (n: number) => (n === 1 ? "1 document was not believed" : `${n} documents were not believed`),
   },
   need: {

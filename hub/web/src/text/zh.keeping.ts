@@ -271,7 +271,7 @@ export const keeping: typeof english = {
     },
     name: "检查点",
     words: (number, when) => `第 ${number} 号，${when}`,
-    none: "尚无",
+    none: "尚无：每十分钟签名一次",
     refused: (n) => `${n} 份文件未通过校验`,
   },
   need: {
