@@ -163,6 +163,21 @@ impl VerifyKey {
         VerifyingKey::from_public_key_der(der).map(Self).map_err(|_| KeyError::NotEd25519)
     }
 
+    /// SPKI PEM, as `openssl pkey -pubin` reads it.
+    #[must_use]
+    pub fn to_pem(&self) -> String {
+        format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", STANDARD.encode(self.spki_der()))
+    }
+
+    /// Reads SPKI PEM, or the base64 between its lines alone.
+    ///
+    /// # Errors
+    /// When the text is not the public key of an Ed25519 pair.
+    pub fn from_text(text: &str) -> Result<Self, KeyError> {
+        let body: String = text.lines().filter(|line| !line.starts_with("-----")).map(str::trim).collect();
+        Self::try_from(body.trim_matches('"').to_owned())
+    }
+
     /// Strict verification: small-order keys and non-canonical signatures are refused.
     #[must_use]
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
@@ -309,6 +324,9 @@ mod tests {
         assert_eq!(again.public(), key.public());
         let json = serde_json::to_string(&key.public()).unwrap();
         assert_eq!(serde_json::from_str::<VerifyKey>(&json).unwrap(), key.public());
+        assert_eq!(VerifyKey::from_text(&key.public().to_pem()), Ok(key.public()));
+        assert_eq!(VerifyKey::from_text(&json), Ok(key.public()));
+        assert_eq!(VerifyKey::from_text(&key.to_pem().unwrap()), Err(KeyError::NotEd25519), "never a private key");
         assert!(key.public().verifies(b"m", &key.sign(b"m")));
         assert!(!key.public().verifies(b"n", &key.sign(b"m")));
         let open = OpenKey::from_bytes(&OpenKey::generate().to_bytes()).unwrap();

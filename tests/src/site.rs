@@ -41,6 +41,11 @@ impl Site {
             TestCamera::start(CameraSetup { mounts: 4, credentials, ..CameraSetup::default() }).expect("a test camera");
         let mut agent = Agent::start(&hub, "Mei Hua Mall").await;
         if !settings.is_empty() {
+            // Told to stop before it listens for that, it would end without an order.
+            until("the agent running", Duration::from_secs(20), || async {
+                agent.status().await.filter(|status| status["running"] == true)
+            })
+            .await;
             agent.stop().await;
             agent.configure(settings);
             agent.run();

@@ -87,7 +87,8 @@ impl Walk {
                 let stream = self.streams.entry((*camera, *stream)).or_insert(Ledgered::at(boot, *at));
                 (stream.end, stream.boot, stream.wanted) = (*at, boot, false);
             }
-            RecorderEntry::Deleted { .. } | RecorderEntry::Clock { .. } | RecorderEntry::CleanStop { .. } => {}
+            // Whatever else is told takes no time of a stream.
+            _ => {}
         }
         None
     }

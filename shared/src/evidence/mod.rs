@@ -16,6 +16,7 @@ pub mod gone;
 pub mod grounds;
 pub mod ledgered;
 pub mod log;
+pub mod verify;
 pub mod word;
 
 pub use documents::*;

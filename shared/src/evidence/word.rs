@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Deserializer};
 
-use super::documents::{Checkpoint, CoverageStatement, DeletedWhy, DeletionCertificate};
+use super::documents::{Checkpoint, CoverageStatement, DeletedWhy, DeletionCertificate, LogHead};
 use super::entry::GoneSegment;
 use crate::digest::Digest;
 use crate::id::SegmentId;
@@ -44,6 +44,10 @@ pub enum AgentWord {
     },
     Certificate {
         signed: Box<Signed<DeletionCertificate>>,
+    },
+    /// A recorder's log of which no footage is left was let go; it ended there.
+    LogGone {
+        head: LogHead,
     },
     #[serde(other)]
     Other,
