@@ -87,7 +87,7 @@ fn put(codec: Codec, unit: &[u8], marker: bool, quirks: Quirks, packets: &mut Pa
         Codec::H264 => 1,
         Codec::H265 => 2,
     };
-    let mut chunks: Vec<&[u8]> = unit[header..].chunks(MOST_PAYLOAD).collect();
+    let mut chunks: Vec<&[u8]> = unit[header..].chunks(MOST_PAYLOAD - header).collect();
     if quirks.has(Quirk::EmptyFragments) && chunks.len() > 1 {
         chunks.insert(1, &[]);
     }

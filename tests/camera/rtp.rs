@@ -50,7 +50,7 @@ impl Packets {
                 Codec::H264 => 1,
                 Codec::H265 => 2,
             };
-            let mut chunks = unit[header..].chunks(MOST_PAYLOAD).peekable();
+            let mut chunks = unit[header..].chunks(MOST_PAYLOAD - header).peekable();
             let mut first = true;
             while let Some(chunk) = chunks.next() {
                 let last = chunks.peek().is_none();

@@ -537,7 +537,9 @@ impl Session {
             let shown = ticks.saturating_add(self.shift);
             let never_back = self.config.as_ref().is_some_and(|c| c.reorder == Some(0));
             let back = if never_back { shown < last.shown } else { shown < last.shown.saturating_sub(REORDER_TICKS) };
-            let ahead = self.line.at(shown).is_some_and(|t| t.0.saturating_sub(at.0) > JUMP_NS);
+            // A session may begin in the middle of a reordered group, with pictures that come late.
+            let slack = if never_back { JUMP_NS } else { JUMP_NS + ticks90k_to_ns(REORDER_TICKS) };
+            let ahead = self.line.at(shown).is_some_and(|t| t.0.saturating_sub(at.0) > slack);
             if back || ahead {
                 let waited = at.since(last.at) / 1_000 * 9 / 100;
                 let step = if waited < 2 * nominal { nominal } else { waited };

@@ -75,13 +75,13 @@ impl Window {
     }
 
     /// Up to where every picture has come, by presentation: the first interval of more than one and a half usual ones
-    /// begins what is missing. `None` where nothing is reordered, or nothing was popped yet.
+    /// begins what is missing. `None` where nothing is reordered, or nothing waits.
     #[must_use]
     pub fn whole_until(&self, nominal: i64) -> Option<i64> {
         if self.depth == 0 {
             return None;
         }
-        let mut until = self.last?;
+        let mut until = self.last.or_else(|| self.times.first().copied())?;
         for time in &self.times {
             if time - until > nominal * 3 / 2 {
                 break;
@@ -137,7 +137,7 @@ mod tests {
         for shown in [0, 30, 10] {
             window.push(Unit { shown, picture: Picture::Ordinary, data: Vec::new() });
         }
-        assert_eq!(window.whole_until(10), None);
+        assert_eq!(window.whole_until(10), Some(10), "20 has not come");
         assert_eq!(std::iter::from_fn(|| window.pop()).count(), 2);
         assert_eq!(window.whole_until(10), Some(10), "20 has not come");
         window.push(Unit { shown: 20, picture: Picture::Ordinary, data: Vec::new() });
