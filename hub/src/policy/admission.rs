@@ -60,16 +60,29 @@ impl Asked<'_> {
         }
     }
 
-    /// All streams of a camera together, while it records.
+    /// All streams of a camera together, while it plays.
     fn measured(&self, camera: CameraId) -> Option<u64> {
         let streams = &self.health?.cameras;
         let bits = streams
             .iter()
-            .filter(|s| s.camera == camera && s.state == CameraState::Recording)
+            .filter(|s| s.camera == camera && plays(s.state))
             .map(|s| s.bits_per_s)
             .fold(0, u64::saturating_add);
         (bits > 0).then_some(bits)
     }
+}
+
+/// Whether the measured rate is of a camera that sends, recorded this moment or not.
+fn plays(state: CameraState) -> bool {
+    !matches!(
+        state,
+        CameraState::Stalled
+            | CameraState::Unreachable
+            | CameraState::AuthFailed
+            | CameraState::Unsupported
+            | CameraState::Disabled
+            | CameraState::Starting
+    )
 }
 
 /// Room for footage: what lies there and what is free, less what stays free.
