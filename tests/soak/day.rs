@@ -21,6 +21,7 @@ use farwatch_agent::record::book::Book;
 use farwatch_agent::record::clocks::{self, Boot, ClockWatch};
 use farwatch_agent::record::cut::Rules;
 use farwatch_agent::record::figures::Board;
+use farwatch_agent::record::gate::Gate;
 use farwatch_agent::record::hand::{Hand, Settings, Tools};
 use farwatch_agent::record::intake::{Handed, Intake, StreamKey};
 use farwatch_agent::record::session::watchdog;
@@ -149,6 +150,7 @@ impl Day {
             settings: Arc::new(Mutex::new(Settings { rules, agent: None })),
             ledgers: self.dir.join("ledger"),
             counter: self.dir.join("counter"),
+            gate: Gate::default(),
         };
         let intake = Intake::new(BUDGET);
         let hand = Hand::prepare(tools, intake.clone()).expect("the vault can be listed");
