@@ -91,6 +91,7 @@ fn fill(home: &Home, segments: u64) -> anyhow::Result<()> {
                 digest: Digest::of(segment.to_string().as_bytes()),
                 skew_s: 0,
                 damaged: false,
+                has_event: false,
                 anchored: 0,
                 clock: ClockState::Ntp,
                 recovered: false,
