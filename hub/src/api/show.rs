@@ -85,6 +85,7 @@ pub(super) fn state(state: wire::CameraState) -> CameraStateNow {
         wire::CameraState::Unreachable => CameraStateNow::Unreachable,
         wire::CameraState::AuthFailed => CameraStateNow::AuthFailed,
         wire::CameraState::Unsupported => CameraStateNow::Unsupported,
+        wire::CameraState::Watching => CameraStateNow::Watching,
         wire::CameraState::Disabled => CameraStateNow::Disabled,
         wire::CameraState::Starting => CameraStateNow::Starting,
     }

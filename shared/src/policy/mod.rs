@@ -4,3 +4,4 @@
 //! footage lies, deleting it.
 
 pub mod budget;
+pub mod schedule;

@@ -142,6 +142,8 @@ pub enum CameraStateNow {
     AuthFailed,
     /// Connected, but what it sends cannot be recorded.
     Unsupported,
+    /// The camera plays, and nothing of it is due to be kept now.
+    Watching,
     /// Recording is switched off.
     Disabled,
     /// Not tried yet.

@@ -838,7 +838,7 @@ export interface components {
          * @description Is it recording now, and if not, why.
          * @enum {string}
          */
-        CameraStateNow: "recording" | "stalled" | "unreachable" | "auth_failed" | "unsupported" | "disabled" | "starting" | "unknown";
+        CameraStateNow: "recording" | "stalled" | "unreachable" | "auth_failed" | "unsupported" | "watching" | "disabled" | "starting" | "unknown";
         /** @description One camera of a [`SiteStrip`]. */
         CameraStrip: {
             camera: string;

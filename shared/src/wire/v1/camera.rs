@@ -20,6 +20,8 @@ pub enum CameraState {
     AuthFailed,
     /// Connected, but what it sends cannot be recorded.
     Unsupported,
+    /// The camera plays, and nothing of it is due to be kept now: outside its schedule, between events, live only.
+    Watching,
     /// Recording is switched off.
     Disabled,
     /// Not tried yet.
