@@ -163,6 +163,7 @@ fn take_in(index: &mut Index, followed: &Followed, evidence: &Evidence) -> Resul
         | RecorderEntry::Settled { .. }
         | RecorderEntry::RunOpened { .. }
         | RecorderEntry::SwitchedOff { .. }
+        | RecorderEntry::Event { .. }
         | RecorderEntry::CleanStop { .. } => Ok(()),
     }
 }

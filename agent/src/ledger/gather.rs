@@ -79,6 +79,7 @@ fn take_in(heads: &mut Heads, followed: &Followed, done: &mut Vec<(RecorderId, C
         | RecorderEntry::Settled { .. }
         | RecorderEntry::Clock { .. }
         | RecorderEntry::RunOpened { .. }
+        | RecorderEntry::Event { .. }
         | RecorderEntry::Deleted { .. } => {}
     }
 }

@@ -1,7 +1,9 @@
 //! Ledger entries become facts. Pure: the same entry gives the same fact with the same origin, whenever it is read.
 
 use farwatch_shared::time::WallMs;
-use farwatch_shared::wire::latest::{CheckpointFact, CoverageFact, DeletionFact, FactBody, FactClass, GapFact};
+use farwatch_shared::wire::latest::{
+    CheckpointFact, CoverageFact, DeletionFact, EventFact, FactBody, FactClass, GapFact,
+};
 
 use crate::ledger::agent::{AgentBody, AgentEntry};
 use crate::ledger::entry::{Gap, RecorderEntry};
@@ -31,6 +33,19 @@ pub fn of_recorder(followed: &Followed) -> Option<Draft> {
             at_ms: fact.at_ms,
             origin: followed.origin(),
             body: FactBody::Clock(fact.clone()),
+        }),
+        RecorderEntry::Event { camera, trigger, start, end, detail } => Some(Draft {
+            class: FactClass::Event,
+            // A pulse may end later than now.
+            at_ms: start.wall_ms,
+            origin: followed.origin(),
+            body: FactBody::Event(EventFact {
+                camera: *camera,
+                trigger: *trigger,
+                start_ms: start.wall_ms,
+                end_ms: end.wall_ms.max(start.wall_ms.plus_ms(1)),
+                detail: detail.clone(),
+            }),
         }),
         // Closings travel as chain heads, which the agent's own log has.
         RecorderEntry::Closed(_)

@@ -271,7 +271,7 @@ impl Intake {
             .cameras
             .iter()
             .flat_map(|c| {
-                c.streams.iter().filter(|s| !s.record).map(|s| StreamKey { camera: c.camera, stream: s.stream })
+                c.streams.iter().filter(|s| !s.mode.reads()).map(|s| StreamKey { camera: c.camera, stream: s.stream })
             })
             .map(|key| (key, before.get(&key).copied().unwrap_or(now)))
             .collect();

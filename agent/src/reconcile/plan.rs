@@ -2,6 +2,7 @@
 
 use farwatch_shared::id::{AgentId, CameraId};
 use farwatch_shared::keys::{OpenKey, Sealed};
+use farwatch_shared::policy::schedule::Weekly;
 use farwatch_shared::refusal::Refusal;
 use farwatch_shared::secret::Secret;
 use farwatch_shared::size::ByteSize;
@@ -11,7 +12,7 @@ use url::Url;
 
 use crate::config::Settings;
 use crate::desired::Parts;
-use crate::recorder::protocol::{DiskRule, Plan, PlanCamera, PlanHold, PlanStream};
+use crate::recorder::protocol::{DiskRule, Plan, PlanCamera, PlanHold, PlanMode, PlanStream};
 use crate::retention::{Hold, Lines, Policy};
 
 /// Free space kept when no policy says how much.
@@ -84,6 +85,13 @@ fn plan_camera(camera: &DesiredCamera, floor_days: u32, key: &OpenKey, problems:
     };
     let mut credential: Option<Secret> = None;
     let mut streams = Vec::new();
+    if camera.audio && !camera.records_sound() {
+        problem(Refusal::NoAudioPurpose, "recorded without sound".into());
+    }
+    let mode = mode(&camera.recording).unwrap_or_else(|refusal| {
+        problem(refusal, "not recorded until its schedule is corrected".into());
+        PlanMode::Off
+    });
     for stream in &camera.streams {
         let Ok(url) = Url::parse(&stream.url) else {
             problem(Refusal::Malformed, format!("the {} stream's address is not a URL", stream.stream));
@@ -103,18 +111,32 @@ fn plan_camera(camera: &DesiredCamera, floor_days: u32, key: &OpenKey, problems:
                 }
             }
         }
-        let record = stream.record && camera.recording == Recording::Continuous;
-        streams.push(PlanStream { stream: stream.stream, url: stream.url.clone(), record });
+        let mode = if stream.record { mode.clone() } else { PlanMode::Off };
+        streams.push(PlanStream { stream: stream.stream, url: stream.url.clone(), mode });
     }
     PlanCamera {
         camera: camera.camera,
         streams,
         credential,
         source: camera.source,
-        audio: camera.audio,
+        audio: camera.records_sound(),
         ca_pem: camera.ca_pem.clone(),
         floor_days,
     }
+}
+
+/// What the recorder is told. A schedule nobody can read records nothing: it may be there to forbid.
+fn mode(recording: &Recording) -> Result<PlanMode, Refusal> {
+    Ok(match recording {
+        Recording::Off => PlanMode::Off,
+        Recording::Continuous => PlanMode::Continuous,
+        Recording::Schedule(schedule) => {
+            Weekly::read(schedule)?;
+            PlanMode::Schedule(schedule.clone())
+        }
+        Recording::Event(event) => PlanMode::Event(event.clone()),
+        Recording::LiveOnly(_) => PlanMode::LiveOnly,
+    })
 }
 
 fn open(key: &OpenKey, sealed: &Sealed, camera: CameraId, host: &str) -> Option<Secret> {
@@ -133,7 +155,7 @@ fn authority(url: &str) -> String {
 mod tests {
     use super::*;
     use farwatch_shared::id::StreamName;
-    use farwatch_shared::wire::latest::{CamerasPart, DesiredStream, SourceChoice};
+    use farwatch_shared::wire::latest::{CamerasPart, DesiredStream, Schedule, SourceChoice, Window};
 
     fn camera(url: &str, credential: Option<Sealed>, id: CameraId) -> Parts {
         let stream = DesiredStream { stream: StreamName::Main, url: url.into(), record: true, target: None };
@@ -181,7 +203,43 @@ mod tests {
         let mut parts = camera("rtsp://10.0.0.9/main", None, id);
         parts.cameras.cameras[0].recording = Recording::Off;
         let made = make_plan(&parts, AgentId::generate(), &OpenKey::generate(), &Settings::default());
-        assert!(!made.plan.cameras[0].streams[0].record);
+        assert_eq!(made.plan.cameras[0].streams[0].mode, PlanMode::Off);
         assert_eq!(made.plan.cameras[0].floor_days, 30);
+    }
+
+    // CAP-02
+    #[test]
+    fn sound_is_recorded_for_a_stated_purpose_only() {
+        for (audio, purpose, sound, problems) in [
+            (false, None, false, 0),
+            (false, Some("till robberies"), false, 0),
+            (true, None, false, 1),
+            (true, Some("  "), false, 1),
+            (true, Some("till robberies"), true, 0),
+        ] {
+            let mut parts = camera("rtsp://10.0.0.9/main", None, CameraId::generate());
+            let desired = &mut parts.cameras.cameras[0];
+            (desired.audio, desired.audio_purpose) = (audio, purpose.map(str::to_owned));
+            let made = make_plan(&parts, AgentId::generate(), &OpenKey::generate(), &Settings::default());
+            assert_eq!((made.plan.cameras[0].audio, made.problems.len()), (sound, problems), "{audio} {purpose:?}");
+            assert!(made.problems.iter().all(|p| p.refusal == Refusal::NoAudioPurpose));
+        }
+    }
+
+    // CAP-02
+    #[test]
+    fn a_schedule_nobody_can_read_is_a_problem_and_records_nothing() {
+        let window = Window { days: vec![1, 2], start_minute: 0, end_minute: 600 };
+        for (time_zone, mode_is_off) in [("Europe/Berlin", false), ("Europe/Atlantis", true)] {
+            let mut parts = camera("rtsp://10.0.0.9/main", None, CameraId::generate());
+            let schedule = Schedule { time_zone: time_zone.into(), windows: vec![window.clone()] };
+            parts.cameras.cameras[0].recording = Recording::Schedule(schedule);
+            let made = make_plan(&parts, AgentId::generate(), &OpenKey::generate(), &Settings::default());
+            assert_eq!(made.plan.cameras[0].streams[0].mode == PlanMode::Off, mode_is_off);
+            assert_eq!(
+                made.problems.iter().map(|p| p.refusal).collect::<Vec<_>>(),
+                vec![Refusal::BadSchedule; usize::from(mode_is_off)]
+            );
+        }
     }
 }

@@ -6,6 +6,7 @@
 //! Every boundary between footage and hole is one [`Moment`] used by both sides, so that their spans are disjoint and
 //! together leave nothing out, whatever the clocks do.
 
+mod due;
 mod ends;
 
 use farwatch_shared::media::audio::AudioConfig;
@@ -16,8 +17,10 @@ use farwatch_shared::media::{VIDEO_TIMESCALE, ticks90k_to_ns};
 use farwatch_shared::time::{BootNs, WallMs};
 use farwatch_shared::wire::latest::GapCause;
 
-use super::hole::{Hole, HolePiece};
+use super::due::Due;
+use super::hole::{Hole, HolePiece, NOTHING_DUE};
 use super::line::Line;
+use super::opened::{OpenFile, ntp_at};
 use super::pace::Pace;
 use super::sound::Sound;
 use super::window::{Timed, Unit, Window};
@@ -31,8 +34,6 @@ pub struct Rules {
     pub fragment_ms: u32,
 }
 
-/// A file without a clean cut in this many times its length is cut where it can be.
-const LAST_RESORT: i64 = 5;
 /// Timestamps this far off the clock have jumped.
 const JUMP_NS: i64 = 500_000_000;
 /// Decode order may run back in presentation by this much, in ticks, where the stream does not say it never does.
@@ -43,6 +44,8 @@ const STEP_MS: i64 = 500;
 const SLEW_MS: i64 = 20;
 /// Connections and cameras take this long to recover from a dead network.
 const AFTERMATH_NS: i64 = 30_000_000_000;
+/// After a window closed, a frame of it may come so late.
+const LATE_MS: i64 = 3_000;
 
 /// What the one who holds the files must do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,6 +115,11 @@ pub struct Cutter {
     pace: Pace,
     /// When the network was last seen to be down.
     network_down: Option<BootNs>,
+    gate: Due,
+    /// Why the last session ended, while there is none.
+    down: Option<(GapCause, String)>,
+    /// Frames that came since then are held back and may still be handed in.
+    held_since: Option<BootNs>,
 }
 
 #[derive(Debug)]
@@ -138,20 +146,6 @@ struct Seen {
     at: BootNs,
 }
 
-#[derive(Debug)]
-struct OpenFile {
-    start: Moment,
-    base: i64,
-    config: VideoConfig,
-    /// Cut at the next keyframe, for this reason.
-    cut: Option<ClosedWhy>,
-    pending: Vec<Timed>,
-    /// When the first pending unit was taken up.
-    pending_since: BootNs,
-    /// Decode time of the last unit, pending or written.
-    last: i64,
-}
-
 impl Cutter {
     /// A stream of which nothing is known; `hole` says since when it is wanted and what was before.
     #[must_use]
@@ -166,6 +160,9 @@ impl Cutter {
             window: Window::default(),
             pace: Pace::default(),
             network_down: None,
+            gate: Due::Open { since: None },
+            down: None,
+            held_since: None,
         }
     }
 
@@ -182,13 +179,14 @@ impl Cutter {
     /// Why footage is missing now.
     #[must_use]
     pub fn missing(&self) -> Option<GapCause> {
-        if self.file.is_some() { None } else { self.hole.cause() }
+        if self.file.is_some() || self.gate.is_never() { None } else { self.hole.cause() }
     }
 
     /// A session with the camera began.
     pub fn begin(&mut self, opening: Opening, now: Moment, out: &mut Vec<Action>) {
         let cause = self.blame_for_silence(self.last_heard(), now);
         self.finish(now, ClosedWhy::Session, cause, "the session was replaced", out);
+        self.down = None;
         let mut sets = ParameterSets::new(opening.codec);
         for set in &opening.sets {
             sets.learn(set);
@@ -253,6 +251,10 @@ impl Cutter {
             if !picture.is_entry() || session.config.is_none() {
                 return;
             }
+            let began = session.line.at(shown).unwrap_or(at);
+            if !self.gate.is_open(self.anchor.plus_ns(began.0 - self.anchor.boot_ns.0).wall_ms) {
+                return;
+            }
             session.skip_before = (picture != Picture::Idr).then_some(shown);
         }
         if let Some(entry) = session.skip_before
@@ -295,7 +297,9 @@ impl Cutter {
     pub fn dropped(&mut self, frames: u32, now: Moment, out: &mut Vec<Action>) {
         let detail = format!("{frames} frames dropped because the disk was too slow");
         self.finish(now, ClosedWhy::Gap, GapCause::Disk, &detail, out);
-        self.hole.blame(GapCause::Disk, &detail, now, out);
+        if self.gate.is_open(now.wall_ms) {
+            self.hole.blame(GapCause::Disk, &detail, now, out);
+        }
     }
 
     /// The session is over.
@@ -305,7 +309,10 @@ impl Cutter {
         }
         let cause = if cause == GapCause::Camera { self.blame_for_silence(self.last_heard(), now) } else { cause };
         self.finish(now, ClosedWhy::Session, cause, detail, out);
-        self.hole.blame(cause, detail, now, out);
+        if self.gate.is_open(now.wall_ms) {
+            self.hole.blame(cause, detail, now, out);
+        }
+        self.down = Some((cause, detail.to_owned()));
         self.session = None;
     }
 
@@ -334,7 +341,7 @@ impl Cutter {
     pub fn stop(&mut self, why: ClosedWhy, now: Moment, out: &mut Vec<Action>) {
         if self.file.is_some() || self.window.peek().is_some() {
             self.finish(now, why, GapCause::Operator, "recording was stopped", out);
-        } else {
+        } else if !self.gate.is_never() {
             self.hole.settle(now, out);
         }
         self.session = None;
@@ -364,8 +371,13 @@ impl Cutter {
             Some(file) if !file.pending.is_empty() && now.boot_ns.since(file.pending_since) >= patience => {
                 self.write_pending(None, out);
             }
+            // The camera fell silent inside its window, and the window has closed.
+            Some(_) if !self.gate.is_open(now.wall_ms.plus_ms(-LATE_MS)) => {
+                self.finish(now, ClosedWhy::NotDue, GapCause::Camera, "no frame before the window closed", out);
+            }
             Some(_) => {}
-            None => self.hole.tick(now, out),
+            None if self.gate.is_never() => {}
+            None => self.tick_hole(now, out),
         }
     }
 
@@ -399,6 +411,13 @@ impl Cutter {
 
     fn take(&mut self, timed: Timed, now: Moment, out: &mut Vec<Action>) {
         let decoded = timed.decoded;
+        if self.file.is_some() && !self.is_due_at(decoded) {
+            self.end_file(Some(decoded), ClosedWhy::NotDue, GapCause::Schedule, "", out);
+            let end = Moment { boot_ns: self.boundary, wall_ms: self.wall_at(self.boundary) };
+            self.hole.open(end, GapCause::Schedule, NOTHING_DUE);
+            self.window.clear();
+            return;
+        }
         if let Some(file) = &self.file {
             let interval = decoded - file.last;
             if self.pace.is_gap(interval) {
@@ -553,42 +572,6 @@ impl Session {
         self.last = Some(Seen { shown: self.last.map_or(shown, |l| l.shown.max(shown)), at });
         jumped
     }
-}
-
-impl OpenFile {
-    fn push(&mut self, timed: Timed, now: Moment) {
-        if self.pending.is_empty() {
-            self.pending_since = now.boot_ns;
-        }
-        self.last = timed.decoded;
-        self.pending.push(timed);
-    }
-
-    /// Whether the file ends before this unit, and why.
-    fn cut_here(&self, timed: &Timed, follows_rasl: bool, config: &VideoConfig, rules: Rules) -> Option<ClosedWhy> {
-        let picture = timed.unit.picture;
-        if !picture.is_entry() {
-            return None;
-        }
-        if *config != self.config {
-            return Some(ClosedWhy::Parameters);
-        }
-        if let Some(why) = self.cut {
-            return Some(why);
-        }
-        let length = i64::from(rules.segment_s) * i64::from(VIDEO_TIMESCALE);
-        // Half a usual frame of slack: a camera's 60 s are sometimes 59.99.
-        let elapsed = timed.decoded - self.base + 1_500;
-        let clean = picture.is_clean() || (picture == Picture::Cra && !follows_rasl);
-        ((clean && elapsed >= length) || elapsed >= LAST_RESORT * length).then_some(ClosedWhy::Length)
-    }
-}
-
-/// NTP (32.32) of media ticks, by the latest sender report.
-fn ntp_at(report: Option<(i64, u64)>, ticks: i64) -> Option<u64> {
-    let (at, ntp) = report?;
-    let off = (i128::from(ticks - at) << 32) / i128::from(VIDEO_TIMESCALE);
-    u64::try_from(i128::from(ntp) + off).ok()
 }
 
 #[cfg(test)]

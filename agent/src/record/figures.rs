@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use farwatch_shared::media::sets::VideoConfig;
 use farwatch_shared::time::{BootNs, WallMs};
 use farwatch_shared::wire::latest::GapCause;
 
@@ -28,7 +29,27 @@ pub struct Figures {
     pub unusable: Option<&'static str>,
     /// Why nothing is recorded now, when that is so.
     pub missing: Option<GapCause>,
+    /// Something is to be recorded now.
+    pub due: bool,
+    /// When the last frame came, recorded or not.
+    pub last_arrived: Option<BootNs>,
     pub window: Window,
+}
+
+/// What came since it was noted last.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Arrived {
+    frames: u64,
+    bytes: u64,
+    at: Option<BootNs>,
+}
+
+impl Arrived {
+    pub(super) fn add(&mut self, frames: u64, bytes: usize, at: BootNs) {
+        self.frames += frames;
+        self.bytes += bytes as u64;
+        self.at = self.at.max(Some(at));
+    }
 }
 
 /// What the rates are being measured over.
@@ -48,30 +69,43 @@ impl Figures {
         self.unusable = None;
         if !start.continues {
             self.unbroken_since = Some(start.start.wall_ms);
-            self.window = Window::default();
         }
     }
 
-    pub(super) fn written(&mut self, pieces: &[FragmentWritten], frames: usize, end: BootNs) {
+    pub(super) fn written(&mut self, pieces: &[FragmentWritten], end: BootNs) {
         let Some(last) = pieces.last() else { return };
         self.last_committed = Some((end, last.end_ms));
-        let since = *self.window.since.get_or_insert(last.start_boot_ns);
-        self.window.frames += frames as u64;
-        self.window.bytes += pieces.iter().map(|p| u64::from(p.length)).sum::<u64>();
-        let ns = u64::try_from(end.since(since)).unwrap_or(0);
-        if end.since(since) >= RATE_NS {
+    }
+
+    /// Frames came, whether they are recorded or not.
+    pub(super) fn arrived(&mut self, due: bool, arrived: &Arrived, format: Option<&VideoConfig>) {
+        self.due = due;
+        let Some(at) = arrived.at else { return };
+        if let Some(format) = format.filter(|_| !due) {
+            (self.width, self.height) = (Some(format.width.into()), Some(format.height.into()));
+            if self.codec.as_ref() != Some(&format.codec) {
+                self.codec = Some(format.codec.clone());
+            }
+        }
+        // Frames are counted after the first: a rate is over the time between them.
+        if self.last_arrived.replace(at).is_none_or(|last| at.since(last) > RATE_NS) || self.window.since.is_none() {
+            self.window = Window { since: Some(at), ..Window::default() };
+            return;
+        }
+        self.window.frames += arrived.frames;
+        self.window.bytes += arrived.bytes;
+        let since = self.window.since.unwrap_or(at);
+        let ns = u64::try_from(at.since(since)).unwrap_or(0);
+        if at.since(since) >= RATE_NS {
             let per_s = |n: u64, scale: u64| u128::from(n) * u128::from(scale) * 1_000_000_000 / u128::from(ns);
             self.fps_milli = u32::try_from(per_s(self.window.frames, 1_000)).unwrap_or(u32::MAX);
             self.bits_per_s = u64::try_from(per_s(self.window.bytes, 8)).unwrap_or(u64::MAX);
-            self.window = Window { since: Some(end), ..Window::default() };
+            self.window = Window { since: Some(at), ..Window::default() };
         }
     }
 
     pub(super) fn broke(&mut self) {
         self.unbroken_since = None;
-        self.fps_milli = 0;
-        self.bits_per_s = 0;
-        self.window = Window::default();
     }
 }
 

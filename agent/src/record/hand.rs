@@ -15,20 +15,24 @@ use farwatch_shared::media::ident::SegmentIdent;
 use farwatch_shared::time::{BootNs, Clock, WallMs};
 use farwatch_shared::wire::latest::GapCause;
 
+use super::activity::Activity;
 use super::book::Book;
 use super::clocks::{self, Boot, ClockWatch};
 use super::counter::RunCounter;
 use super::cut::{Action, Cutter, FileStart, Out, Rules};
-use super::figures::Board;
+use super::events::Events;
+use super::figures::{Arrived, Board};
 use super::file::SegmentFile;
 use super::gate::Gate;
 use super::hole::HolePiece;
 use super::intake::{Handed, Intake, StreamKey};
+use super::modes::Way;
+use super::preroll::Leave;
 use super::sync::Syncer;
 use super::{mount, recover};
 use crate::camera::Item;
 use crate::ledger::entry::{ClosedWhy, Gap, Moment, RecorderEntry, RunLink, StreamEnd};
-use crate::recorder::protocol::Up;
+use crate::recorder::protocol::{PlanMode, Up};
 use crate::vault::{Vault, VaultError};
 
 /// Frames are taken up in batches this far apart: fewer wake-ups, and little is lost to a crash.
@@ -64,20 +68,33 @@ pub type SharedSettings = Arc<Mutex<Settings>>;
 
 /// All streams being written.
 pub struct Hand {
-    tools: Tools,
-    intake: Intake,
-    streams: BTreeMap<StreamKey, Stream>,
+    pub(super) tools: Tools,
+    pub(super) intake: Intake,
+    pub(super) streams: BTreeMap<StreamKey, Stream>,
+    /// When each is recorded, known before it starts.
+    pub(super) modes: BTreeMap<StreamKey, PlanMode>,
+    /// What happens in front of the cameras.
+    pub(super) events: Events,
+    /// Streams an earlier recorder died over.
+    pub(super) torn: BTreeSet<StreamKey>,
     /// Where streams ended that are not written now.
     ends: BTreeMap<StreamKey, StreamEnd>,
     counter: RunCounter,
     /// When the file system last met an error, as known at the start.
     disk_error: Option<WallMs>,
     last_tick: BootNs,
-    actions: Vec<Action>,
+    pub(super) actions: Vec<Action>,
 }
 
-struct Stream {
-    cutter: Cutter,
+pub(super) struct Stream {
+    pub(super) cutter: Cutter,
+    pub(super) way: Way,
+    pub(super) activity: Activity,
+    /// When motion was last told of.
+    pub(super) motion_told: Option<BootNs>,
+    pub(super) arrived: Arrived,
+    /// It is said that nothing is expected.
+    pub(super) off: bool,
     run: Option<RunId>,
     file: Option<SegmentFile>,
     /// The disk refused the open file.
@@ -97,8 +114,19 @@ impl Hand {
         let now = clocks::now(&tools.clock);
         let past = recover::recover(&tools.ledgers, &tools.vault, &tools.book, &tools.boot, now)?;
         let disk_error = mount::last_error(tools.vault.root());
-        let (streams, actions) = (BTreeMap::new(), Vec::new());
-        Ok(Self { tools, intake, streams, ends: past.ends, counter, disk_error, last_tick: BootNs(0), actions })
+        Ok(Self {
+            tools,
+            intake,
+            streams: BTreeMap::new(),
+            modes: BTreeMap::new(),
+            events: Events::default(),
+            torn: past.torn,
+            ends: past.ends,
+            counter,
+            disk_error,
+            last_tick: BootNs(0),
+            actions: Vec::new(),
+        })
     }
 
     /// Works until the intake is closed and empty.
@@ -108,6 +136,9 @@ impl Hand {
             self.work();
         }
         self.work();
+        for entry in self.events.all(clocks::now(&self.tools.clock)) {
+            self.tools.book.write(entry);
+        }
     }
 
     /// Takes up everything that waits, then lets time pass.
@@ -121,6 +152,7 @@ impl Hand {
         }
         self.last_tick = now.boot_ns;
         let keys: Vec<StreamKey> = self.streams.keys().copied().collect();
+        self.pass_time(now);
         self.look_for_a_common_silence(now);
         for key in keys {
             let mut actions = std::mem::take(&mut self.actions);
@@ -129,26 +161,57 @@ impl Hand {
             }
             self.actions = actions;
             self.act(key);
+            self.note_state(key, now);
         }
     }
 
     fn handle(&mut self, key: StreamKey, handed: Handed) {
         let now = clocks::now(&self.tools.clock);
-        if let Handed::Start(wanted_since) = handed {
-            let end = self.ends.remove(&key);
-            let mut hole = recover::hole(end.as_ref(), &self.tools.boot, wanted_since);
-            hole.explain_by_disk(self.disk_error);
-            let cutter = Cutter::new(self.tools.settings().rules, hole, now);
-            let last = end.and_then(|end| end.last);
-            self.streams.insert(key, Stream { cutter, run: None, file: None, failed: None, last, interface: None });
-            self.tools.board.note(key, |_| {});
-            return;
+        match handed {
+            Handed::Mode(mode) => {
+                self.modes.insert(key, mode.clone());
+                self.adopt(key, &mode, now);
+            }
+            Handed::Start(wanted_since) => self.start(key, wanted_since, now),
+            Handed::Trigger(what) => self.happened(key.0, &what, now),
+            Handed::Stop(why) => self.stop(key, why, now),
+            other => self.pass(key, other, now),
         }
+    }
+
+    fn start(&mut self, key: StreamKey, wanted_since: Moment, now: Moment) {
+        let end = self.ends.remove(&key);
+        let mut hole = recover::hole(end.as_ref(), &self.tools.boot, wanted_since);
+        hole.explain_by_disk(self.disk_error);
+        if let Some(end) = &end {
+            self.missed_opening(end, key, now, &mut hole);
+        }
+        let stream = Stream {
+            cutter: Cutter::new(self.tools.settings().rules, hole, now),
+            way: Way::Straight,
+            activity: Activity::default(),
+            motion_told: None,
+            arrived: Arrived::default(),
+            off: end.as_ref().is_some_and(|end| end.switched_off),
+            run: None,
+            file: None,
+            failed: None,
+            last: end.and_then(|end| end.last),
+            interface: None,
+        };
+        self.streams.insert(key, stream);
+        self.tools.board.note(key, |_| {});
+        self.act(key);
+        if let Some(mode) = self.modes.get(&key).cloned() {
+            self.adopt(key, &mode, now);
+        }
+    }
+
+    /// Hands something to the cutter and does what it says.
+    pub(super) fn feed(&mut self, key: StreamKey, handed: Handed, now: Moment) {
         let Some(stream) = self.streams.get_mut(&key) else { return };
         let (cutter, out) = (&mut stream.cutter, &mut self.actions);
-        let mut stopped = None;
         match handed {
-            Handed::Start(_) => {}
             Handed::Begin(opening) => cutter.begin(*opening, now, out),
             Handed::Link { interface } => stream.interface = interface,
             Handed::NoCarrier => cutter.network_down("the network link was down", now, out),
@@ -156,43 +219,60 @@ impl Hand {
             Handed::Other(Item::Audio { frame, at }) => cutter.audio(frame, at),
             Handed::Other(Item::Report { track, ticks, ntp }) => cutter.report(track, ticks, ntp),
             Handed::Other(Item::Defect(name)) => out.push(Action::Defect(name)),
-            Handed::Video(..) | Handed::Other(_) => {}
             Handed::End { cause, detail } => cutter.end(cause, &detail, now, out),
             Handed::Dropped { frames } => cutter.dropped(frames, now, out),
-            Handed::Stop(why) => {
-                cutter.stop(why, now, out);
-                stopped = Some(why);
-            }
+            // The hand's own, never handed on.
+            Handed::Mode(_) | Handed::Start(_) | Handed::Trigger(_) | Handed::Stop(_) => {}
+            Handed::Video(..) | Handed::Other(_) => {}
         }
         self.act(key);
-        if let Some(why) = stopped
-            && let Some(stream) = self.streams.remove(&key)
-        {
+    }
+
+    fn stop(&mut self, key: StreamKey, why: ClosedWhy, now: Moment) {
+        // What is held was never wanted.
+        while let Some(handed) = self.intake.unhold(key, Leave::All) {
+            self.feed(key, handed, now);
+        }
+        let Some(stream) = self.streams.get_mut(&key) else { return };
+        stream.cutter.stop(why, now, &mut self.actions);
+        self.act(key);
+        if let Some(mut stream) = self.streams.remove(&key) {
             self.tools.board.forget(key);
-            self.remember(key, &stream, why, now);
+            self.remember(key, &mut stream, why, now);
         }
     }
 
+    /// Says how a stream is, as far as what arrives shows it.
+    fn note_state(&mut self, key: StreamKey, now: Moment) {
+        let Some(stream) = self.streams.get_mut(&key) else { return };
+        let (due, arrived) = (stream.cutter.is_due(now), std::mem::take(&mut stream.arrived));
+        let format = stream.cutter.format();
+        self.tools.board.note(key, |f| f.arrived(due, &arrived, format));
+    }
+
     /// Keeps where a stream ended, for when it is wanted again.
-    fn remember(&mut self, (camera, stream): StreamKey, ended: &Stream, why: ClosedWhy, now: Moment) {
+    fn remember(&mut self, (camera, stream): StreamKey, ended: &mut Stream, why: ClosedWhy, now: Moment) {
         let end = ended.cutter.ledgered().unwrap_or(now);
-        let switched_off = why == ClosedWhy::Plan;
-        if switched_off {
+        let switched_off = why == ClosedWhy::Plan || ended.off;
+        if switched_off && !ended.off {
             self.tools.book.write(RecorderEntry::SwitchedOff { camera, stream, at: end });
         }
         let boot_id = self.tools.boot.id.clone();
-        let known = StreamEnd { camera, stream, boot_id, end, switched_off, clean_stop: false, last: ended.last };
+        let idle = !switched_off && !ended.cutter.is_due(now);
+        let known = StreamEnd { camera, stream, boot_id, end, switched_off, clean_stop: false, idle, last: ended.last };
         self.ends.insert((camera, stream), known);
     }
 
     /// Every camera of an interface silent at once is the network, not the cameras.
     fn look_for_a_common_silence(&mut self, now: Moment) {
         let mut silent: BTreeMap<Option<&str>, (BTreeSet<CameraId>, bool)> = BTreeMap::new();
-        for ((camera, _), stream) in &self.streams {
+        for ((camera, _), stream) in &mut self.streams {
+            let missing = matches!(stream.cutter.missing(), Some(GapCause::Camera | GapCause::Network));
+            // A camera of which nothing is due bears witness by its session.
+            let quiet = (missing || !stream.cutter.is_due(now)) && !stream.cutter.in_session();
             let (cameras, all) = silent.entry(stream.interface.as_deref()).or_insert_with(|| (BTreeSet::new(), true));
             cameras.insert(*camera);
-            let missing = matches!(stream.cutter.missing(), Some(GapCause::Camera | GapCause::Network));
-            *all &= missing && !stream.cutter.in_session();
+            *all &= quiet;
         }
         silent.retain(|_, (cameras, all)| *all && cameras.len() > 1);
         let down: BTreeSet<Option<String>> = silent.into_keys().map(|name| name.map(str::to_owned)).collect();
@@ -209,7 +289,7 @@ impl Hand {
         }
     }
 
-    fn act(&mut self, key: StreamKey) {
+    pub(super) fn act(&mut self, key: StreamKey) {
         let actions = std::mem::take(&mut self.actions);
         if actions.is_empty() {
             self.actions = actions;
@@ -309,11 +389,11 @@ impl Stream {
             self.failed = Some(why);
             return;
         }
-        let (frames, end) = (out.samples.len(), out.end.boot_ns);
+        let end = out.end.boot_ns;
         match file.write(out) {
             Ok(pieces) => {
                 tools.syncer.written(file.handle());
-                tools.board.note(key, |f| f.written(&pieces, frames, end));
+                tools.board.note(key, |f| f.written(&pieces, end));
                 for piece in pieces {
                     tools.book.wakeups().say(&Up::Fragment(piece));
                 }

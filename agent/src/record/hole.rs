@@ -21,6 +21,9 @@ const UNSYNCED_MS: i64 = 3_000;
 /// A frame that is on its way may still be mapped to shortly before now.
 const MARGIN_NS: i64 = 1_000_000_000;
 
+/// Said of a hole in which nothing was to be recorded.
+pub const NOTHING_DUE: &str = "nothing was due";
+
 /// A part of a hole, ready for the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HolePiece {
@@ -123,6 +126,26 @@ impl Hole {
         }
     }
 
+    /// Nothing has been due since then; the story before that is ledgered under its own cause.
+    pub(super) fn rest(&mut self, since: Moment, out: &mut Vec<Action>) {
+        if self.cause == GapCause::Schedule && self.ledgered.is_some() {
+            return;
+        }
+        match self.ledgered {
+            Some(_) => self.piece(since, out),
+            // A stream never recorded is not missed, and its story is told from when it was wanted.
+            None => self.ledgered = Some(self.wanted_since),
+        }
+        self.cause = GapCause::Schedule;
+        self.detail = NOTHING_DUE.into();
+    }
+
+    /// When this stream began to be wanted.
+    #[must_use]
+    pub fn wanted_since(&self) -> Moment {
+        self.wanted_since
+    }
+
     /// One camera's silence turns out to be the network's: the same silence seen with more knowledge, unless it had lasted
     /// longer than it takes to know.
     pub(super) fn suspect_network(&mut self, detail: &str, now: Moment, out: &mut Vec<Action>) {
@@ -170,6 +193,8 @@ impl Hole {
 
     fn piece(&mut self, end: Moment, out: &mut Vec<Action>) {
         let Some(start) = self.ledgered else { return };
+        // What an earlier boot left reaches at least into this one.
+        let end = if self.across_boots { end.max(self.wanted_since) } else { end };
         if self.across_boots || start.boot_ns < end.boot_ns {
             out.push(Action::Gap(HolePiece {
                 start,

@@ -12,10 +12,14 @@ use std::time::Duration;
 use farwatch_shared::id::{CameraId, StreamName};
 use farwatch_shared::media::nal::{self, Picture};
 use farwatch_shared::size::ByteSize;
+use farwatch_shared::time::BootNs;
 use farwatch_shared::wire::latest::GapCause;
 
+use super::events::Happened;
+use super::preroll::{Leave, Preroll};
 use crate::camera::{Item, Opening};
 use crate::ledger::entry::{ClosedWhy, Moment};
+use crate::recorder::protocol::PlanMode;
 
 /// Names a stream within the recorder.
 pub type StreamKey = (CameraId, StreamName);
@@ -23,8 +27,12 @@ pub type StreamKey = (CameraId, StreamName);
 /// What is handed over, in order per stream.
 #[derive(Debug)]
 pub enum Handed {
+    /// When the stream is recorded; told before it starts, and on every change.
+    Mode(PlanMode),
     /// The stream is wanted since then.
     Start(Moment),
+    /// Something happened at the stream's camera.
+    Trigger(Happened),
     Begin(Box<Opening>),
     /// The next session goes through this interface, where it is known.
     Link {
@@ -52,6 +60,8 @@ struct Lane {
     bytes: u64,
     /// Keyframes among `items`.
     gops: u32,
+    /// Taken once and given back: it is not yet known whether it will be kept.
+    held: Preroll,
     /// Drop what comes until the next keyframe that fits.
     full: bool,
 }
@@ -147,6 +157,37 @@ impl Intake {
         !(inner.closed && inner.is_empty())
     }
 
+    /// Gives something back that was taken, to be held until it is known whether it is wanted. It counts as before.
+    pub fn hold(&self, key: StreamKey, at: BootNs, handed: Handed) {
+        let mut inner = self.lock();
+        let size = handed.bytes();
+        inner.make_room(size, self.budget);
+        inner.lanes.entry(key).or_default().held.push(at, handed);
+        inner.bytes += size;
+        inner.peak = inner.peak.max(inner.bytes);
+    }
+
+    /// The oldest thing held that may leave.
+    #[must_use]
+    pub fn unhold(&self, key: StreamKey, leave: Leave) -> Option<Handed> {
+        let mut inner = self.lock();
+        let handed = inner.lanes.get_mut(&key)?.held.pop(leave)?;
+        inner.bytes -= handed.bytes();
+        Some(handed)
+    }
+
+    /// When the oldest thing held came.
+    #[must_use]
+    pub fn held_since(&self, key: StreamKey) -> Option<BootNs> {
+        self.lock().lanes.get(&key)?.held.since()
+    }
+
+    /// How many GOPs that were held had to make room since this was asked last.
+    #[must_use]
+    pub fn held_dropped(&self, key: StreamKey) -> u32 {
+        self.lock().lanes.get_mut(&key).map_or(0, |lane| lane.held.take_dropped())
+    }
+
     /// Bytes that wait now, and the most that ever waited.
     #[must_use]
     pub fn load(&self) -> (ByteSize, ByteSize) {
@@ -163,6 +204,7 @@ impl Inner {
     fn push(&mut self, key: StreamKey, handed: Handed, budget: u64) {
         let size = handed.bytes();
         let entry = handed.is_entry();
+        self.make_room(size, budget);
         let lane = self.lanes.entry(key).or_default();
         if lane.full && matches!(handed, Handed::Video(..) | Handed::Other(Item::Audio { .. })) {
             if !entry || self.bytes + size > budget {
@@ -190,6 +232,15 @@ impl Inner {
         self.peak = self.peak.max(self.bytes);
     }
 
+    /// What is held goes first when room is short, the most of it first; every stream keeps a GOP.
+    fn make_room(&mut self, size: u64, budget: u64) {
+        while size > 0 && self.bytes + size > budget {
+            let most = self.lanes.values_mut().filter(|l| l.held.gops() >= 2).max_by_key(|l| l.held.bytes());
+            let Some(lane) = most else { return };
+            self.bytes -= lane.held.drop_oldest();
+        }
+    }
+
     fn take(&mut self) -> Option<(StreamKey, Handed)> {
         let from = self.next;
         let waiting = |(_, lane): &(&StreamKey, &Lane)| !lane.items.is_empty();
@@ -203,7 +254,7 @@ impl Inner {
         self.bytes -= size;
         // A stream is emptied before the next one's turn: its file is warm.
         self.next = Some(key);
-        if matches!(handed, Handed::Stop(_)) && lane.items.is_empty() {
+        if matches!(handed, Handed::Stop(_)) && lane.items.is_empty() && lane.held.is_empty() {
             self.lanes.remove(&key);
         }
         Some((key, handed))
@@ -257,7 +308,7 @@ impl Lane {
 }
 
 impl Handed {
-    fn bytes(&self) -> u64 {
+    pub(super) fn bytes(&self) -> u64 {
         match self {
             Self::Video(Item::Video { unit, .. }, _) => unit.data.len() as u64,
             Self::Other(Item::Audio { frame, .. }) => frame.data.len() as u64,
@@ -265,15 +316,13 @@ impl Handed {
         }
     }
 
-    fn is_entry(&self) -> bool {
+    pub(super) fn is_entry(&self) -> bool {
         matches!(self, Self::Video(_, picture) if picture.is_entry())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use farwatch_shared::time::BootNs;
-
     use super::*;
     use crate::camera::depay::video::Unit;
 
@@ -331,5 +380,48 @@ mod tests {
         intake.push(key, frame(2, Picture::Idr));
         intake.push(key, frame(3, Picture::Ordinary));
         assert_eq!(taken(&intake), ["-2", "End {", "2", "3"]);
+    }
+
+    // CAP-02: pre-roll is inside the one byte budget and makes room for what waits for the disk.
+    #[test]
+    fn what_is_held_counts_and_goes_first() {
+        let intake = Intake::new(ByteSize(1_000));
+        let (event, other) = ((CameraId::generate(), StreamName::Main), (CameraId::generate(), StreamName::Main));
+        for ticks in 0..8 {
+            let picture = if ticks % 2 == 0 { Picture::Idr } else { Picture::Ordinary };
+            intake.push(event, frame(ticks, picture));
+            let (_, handed) = intake.take().unwrap();
+            intake.hold(event, BootNs(ticks), handed);
+        }
+        assert_eq!(intake.load().0, ByteSize(800));
+        for ticks in 0..6 {
+            intake.push(other, frame(ticks, if ticks == 0 { Picture::Idr } else { Picture::Ordinary }));
+        }
+        assert!(intake.load().1 <= ByteSize(1_000));
+        assert_eq!(taken(&intake), ["0", "1", "2", "3", "4", "5"], "nothing that waits for the disk is lost");
+        assert_eq!(intake.held_dropped(event), 2);
+        let left: Vec<_> = std::iter::from_fn(|| intake.unhold(event, Leave::All)).collect();
+        assert_eq!(left.len(), 4, "the newest GOPs");
+        assert_eq!(intake.load().0, ByteSize(0));
+    }
+
+    // CAP-02
+    #[test]
+    fn what_is_held_is_whole_gops_that_reach_back_far_enough() {
+        let intake = Intake::new(ByteSize(10_000));
+        let key = (CameraId::generate(), StreamName::Main);
+        for ticks in 0..12 {
+            intake.hold(
+                key,
+                BootNs(ticks),
+                frame(ticks, if ticks % 4 == 0 { Picture::Idr } else { Picture::Ordinary }),
+            );
+        }
+        assert!(intake.unhold(key, Leave::Before(BootNs(3))).is_none(), "the first GOP is needed to decode 3");
+        let gone = std::iter::from_fn(|| intake.unhold(key, Leave::Before(BootNs(9)))).count();
+        assert_eq!((gone, intake.held_since(key)), (8, Some(BootNs(8))));
+        intake.hold(key, BootNs(12), Handed::End { cause: GapCause::Camera, detail: "gone".into() });
+        let gone = std::iter::from_fn(|| intake.unhold(key, Leave::Before(BootNs(20)))).count();
+        assert_eq!((gone, intake.held_since(key)), (5, None), "a dead session's frames do not stay");
     }
 }

@@ -4,7 +4,7 @@
 //! Logs are named by rising ids. Each recorder writes `settled` once it has dealt with all before it, so only the newest
 //! logs, back to one that holds `settled`, are read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ use farwatch_shared::wire::latest::GapCause;
 
 use super::book::Book;
 use super::clocks::Boot;
-use super::hole::Hole;
+use super::hole::{Hole, NOTHING_DUE};
 use super::intake::StreamKey;
 use crate::ledger::entry::{Closed, ClosedWhy, DeletedWhy, Moment, RecorderEntry, RunLink, StreamEnd};
 use crate::ledger::log::{LogError, LogReader};
@@ -29,6 +29,8 @@ pub struct Past {
     /// Size of each stream's last segment as the log has it.
     sizes: BTreeMap<StreamKey, ByteSize>,
     boot_id: String,
+    /// Streams that were being written when their recorder died.
+    pub torn: BTreeSet<StreamKey>,
 }
 
 impl Past {
@@ -42,6 +44,7 @@ impl Past {
             end: at,
             switched_off: false,
             clean_stop: false,
+            idle: false,
             last: None,
         });
         if end.boot_id != boot_id || end.end.boot_ns <= at.boot_ns {
@@ -60,14 +63,17 @@ impl Past {
             }
             RecorderEntry::RunOpened { camera, stream, at, .. } => {
                 let end = self.end((camera, stream), at);
-                (end.switched_off, end.clean_stop) = (false, false);
+                (end.switched_off, end.clean_stop, end.idle) = (false, false, false);
             }
             RecorderEntry::Closed(closed) | RecorderEntry::Recovered { closed, .. } => self.learn_closed(&closed),
             RecorderEntry::Gap(gap) => {
-                self.end((gap.camera, gap.stream), gap.end);
+                let end = self.end((gap.camera, gap.stream), gap.end);
+                end.idle = gap.cause == GapCause::Schedule;
+                // Something is due again, only not now.
+                end.switched_off &= !end.idle;
             }
             RecorderEntry::SwitchedOff { camera, stream, at } => self.end((camera, stream), at).switched_off = true,
-            RecorderEntry::Deleted { .. } | RecorderEntry::Clock { .. } => {}
+            RecorderEntry::Deleted { .. } | RecorderEntry::Event { .. } | RecorderEntry::Clock { .. } => {}
             RecorderEntry::CleanStop { .. } => {
                 let boot_id = self.boot_id.clone();
                 self.ends.values_mut().filter(|end| end.boot_id == boot_id).for_each(|end| end.clean_stop = true);
@@ -78,7 +84,8 @@ impl Past {
     fn learn_closed(&mut self, closed: &Closed) {
         let key = (closed.segment.camera, closed.segment.stream);
         let link = RunLink { run: closed.segment.run, last_sequence: closed.segment.sequence, digest: closed.digest };
-        self.end(key, closed.end).last = Some(link);
+        let end = self.end(key, closed.end);
+        (end.last, end.idle) = (Some(link), closed.why == ClosedWhy::NotDue);
         self.sizes.insert(key, closed.bytes);
     }
 }
@@ -87,14 +94,22 @@ impl Past {
 #[must_use]
 pub fn hole(end: Option<&StreamEnd>, boot: &Boot, wanted_since: Moment) -> Hole {
     let Some(end) = end else { return Hole::never_recorded(wanted_since) };
-    let same_boot = end.boot_id == boot.id;
-    let (cause, detail) = match (end.switched_off, end.clean_stop, same_boot) {
+    let (cause, detail) = match end {
+        StreamEnd { switched_off: false, idle: true, .. } => (GapCause::Schedule, NOTHING_DUE),
+        _ => absence(end, boot),
+    };
+    Hole::since(end.end, cause, detail, end.boot_id != boot.id, wanted_since)
+}
+
+/// Why nobody recorded after a stream ended, as far as something was due.
+#[must_use]
+pub fn absence(end: &StreamEnd, boot: &Boot) -> (GapCause, &'static str) {
+    match (end.switched_off, end.clean_stop, end.boot_id == boot.id) {
         (true, ..) => (GapCause::Operator, "recording was switched off"),
         (_, true, _) => (GapCause::Operator, "the recorder was stopped"),
         (.., true) => (GapCause::Agent, "the recorder was not running"),
         (.., false) => (GapCause::Power, "the box started anew without having been shut down"),
-    };
-    Hole::since(end.end, cause, detail, !same_boot, wanted_since)
+    }
 }
 
 /// Reads the logs, repairs the vault, writes into `book` what it found. Returns where every stream ended.
@@ -116,6 +131,7 @@ pub fn recover(ledgers: &Path, vault: &Vault, book: &Book, boot: &Boot, now: Mom
                     // A file of another boot has that boot's clock in it.
                     past.boot_id = vault.ident(&segment)?.boot_id;
                     past.learn_closed(&closed);
+                    past.torn.insert(key);
                     book.write(RecorderEntry::Recovered { closed, cut });
                 }
                 Ok(None) => remove(vault, book, segment, now),

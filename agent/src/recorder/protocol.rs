@@ -1,6 +1,6 @@
 //! What agent and recorder say to each other over `recorder/<recorder id>.sock`.
 //!
-//! Lines of JSON, each at most [`LINE_LIMIT`] bytes. Down: the plan, whole every time, and `stop`. Up: wake-ups only;
+//! Lines of JSON, each at most [`LINE_LIMIT`] bytes. Down: the plan, whole every time, `trigger`, and `stop`. Up: wake-ups only;
 //! the facts are in the recorder's log and in the segment files. Each listener has a bounded queue
 //! ([`LISTENER_QUEUE`]); one that falls behind is told `lagged` and reads the log and the vault again.
 
@@ -10,7 +10,7 @@ use farwatch_shared::secret::Secret;
 use farwatch_shared::size::ByteSize;
 use farwatch_shared::time::{BootNs, Span, WallMs};
 pub use farwatch_shared::wire::latest::GiveWay;
-use farwatch_shared::wire::latest::{CameraState, SourceChoice};
+use farwatch_shared::wire::latest::{CameraState, EventRecording, Schedule, SourceChoice, Trigger};
 use serde::{Deserialize, Serialize};
 
 use crate::retention::Lines;
@@ -27,6 +27,14 @@ pub enum Down {
     /// The whole plan; what did not change goes on undisturbed. A number that is not higher than the current plan's is
     /// ignored.
     Plan(Plan),
+    /// An event begins at this camera, or goes on, for so long from now.
+    Trigger {
+        camera: CameraId,
+        trigger: Trigger,
+        #[serde(default)]
+        detail: Option<String>,
+        pulse_ms: u64,
+    },
     /// Stop in order.
     Stop,
 }
@@ -93,11 +101,54 @@ pub struct PlanCamera {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "WrittenStream")]
 pub struct PlanStream {
     pub stream: StreamName,
     /// Never with a password in it.
     pub url: String,
-    pub record: bool,
+    pub mode: PlanMode,
+}
+
+/// When a stream is recorded. The recorder evaluates it by itself: it must go on without the agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlanMode {
+    /// No session with the camera.
+    Off,
+    Continuous,
+    /// Within the windows.
+    Schedule(Schedule),
+    /// Around events.
+    Event(EventRecording),
+    /// A session for its state and for live view; nothing is kept.
+    LiveOnly,
+}
+
+impl PlanMode {
+    /// Whether the camera is read at all.
+    #[must_use]
+    pub fn reads(&self) -> bool {
+        *self != Self::Off
+    }
+}
+
+/// As plans have it that were kept by any recorder: the first ones knew only yes and no.
+#[derive(Deserialize)]
+struct WrittenStream {
+    stream: StreamName,
+    url: String,
+    #[serde(default)]
+    mode: Option<PlanMode>,
+    #[serde(default)]
+    record: bool,
+}
+
+impl From<WrittenStream> for PlanStream {
+    fn from(written: WrittenStream) -> Self {
+        let WrittenStream { stream, url, mode, record } = written;
+        let mode = mode.unwrap_or(if record { PlanMode::Continuous } else { PlanMode::Off });
+        Self { stream, url, mode }
+    }
 }
 
 /// What the recorder does by itself when the disk fills up and the agent is silent.
@@ -215,7 +266,7 @@ mod tests {
                 streams: vec![PlanStream {
                     stream: StreamName::Main,
                     url: "rtsp://10.0.0.9/main".into(),
-                    record: true,
+                    mode: PlanMode::Continuous,
                 }],
                 credential: Some(Secret::new("admin:hunter2")),
                 source: SourceChoice::Auto,
@@ -229,5 +280,17 @@ mod tests {
         let line = serde_json::to_string(&Down::Plan(plan.clone())).unwrap();
         assert!(line.starts_with(r#"{"is":"plan","number":3"#), "{line}");
         assert_eq!(serde_json::from_str::<Down>(&line).unwrap(), Down::Plan(plan));
+    }
+
+    // CAP-02
+    #[test]
+    fn a_plan_kept_before_there_were_modes_still_reads() {
+        let read = |text: &str| serde_json::from_str::<PlanStream>(text).unwrap().mode;
+        assert_eq!(read(r#"{"stream":"main","url":"rtsp://a","record":true}"#), PlanMode::Continuous);
+        assert_eq!(read(r#"{"stream":"sub","url":"rtsp://a","record":false}"#), PlanMode::Off);
+        let event = PlanMode::Event(EventRecording { pre_s: 5, post_s: 20, triggers: vec![Trigger::Activity] });
+        let stream = PlanStream { stream: StreamName::Main, url: "rtsp://a".into(), mode: event };
+        let text = serde_json::to_string(&stream).unwrap();
+        assert_eq!(serde_json::from_str::<PlanStream>(&text).unwrap(), stream);
     }
 }

@@ -28,10 +28,11 @@ use crate::media::worker::Launch;
 use crate::record::book::Book;
 use crate::record::clocks::{self, Boot, ClockWatch};
 use crate::record::cut::Rules;
+use crate::record::events::Happened;
 use crate::record::figures::Board;
 use crate::record::gate::Gate;
 use crate::record::hand::{self, Settings, Tools};
-use crate::record::intake::{Intake, budget_for};
+use crate::record::intake::{Handed, Intake, budget_for};
 use crate::record::session::{Standings, Surroundings};
 use crate::record::sync::{self, Syncer};
 use crate::record::turn::{self, Turner};
@@ -41,6 +42,8 @@ use crate::vault::{Vault, Volume};
 const LOOK: Duration = Duration::from_millis(500);
 /// A recorder without cameras says at least this often that it lives.
 const LIFE_NS: i64 = 10_000_000_000;
+/// Whoever wants more says so again.
+const LONGEST_PULSE_MS: u64 = 3_600_000;
 /// Plans that wait while one is brought into force.
 const DOWNS: usize = 4;
 
@@ -186,6 +189,14 @@ async fn record(home: &Home, clock: Clock) -> anyhow::Result<()> {
                 Some(Down::Plan(old)) => {
                     tracing::debug!(plan = old.number, "not a newer plan");
                     wakeups.say(&Up::Planned { plan: plan.number });
+                }
+                Some(Down::Trigger { camera, trigger, detail, pulse_ms }) => {
+                    let now = clocks::now(&clock);
+                    let end = now.plus_ns(i64::try_from(pulse_ms.min(LONGEST_PULSE_MS)).unwrap_or(0) * 1_000_000);
+                    match wishes(&plan).into_keys().find(|(planned, _)| *planned == camera) {
+                        Some(key) => intake.push(key, Handed::Trigger(Happened { trigger, start: now, end, detail })),
+                        None => tracing::warn!(%camera, "a trigger for a camera that is not read"),
+                    }
                 }
                 Some(Down::Stop) | None => break,
             },

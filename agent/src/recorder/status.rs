@@ -56,13 +56,20 @@ impl Said {
     }
 }
 
-/// Recording means: frames are committed, not merely that a session plays.
+/// Recording means: frames are committed, not merely that a session plays. Where nothing is due, that frames come.
 fn state(standing: &Standing, figures: &Figures, now: Moment) -> CameraState {
     if let Some((state, _)) = &standing.failed {
         return *state;
     }
     if figures.unusable.is_some() {
         return CameraState::Unsupported;
+    }
+    if !figures.due {
+        return match figures.last_arrived {
+            Some(at) if now.boot_ns.since(at) < STALLED_NS => CameraState::Watching,
+            _ if now.boot_ns.since(standing.began) < STALLED_NS => CameraState::Starting,
+            _ => CameraState::Stalled,
+        };
     }
     match figures.last_committed {
         Some((at, _)) if figures.missing.is_none() && now.boot_ns.since(at) < STALLED_NS => CameraState::Recording,
@@ -79,7 +86,7 @@ fn status(
     standing: &Standing,
     figures: Figures,
 ) -> StreamStatus {
-    let recording = state == CameraState::Recording;
+    let plays = matches!(state, CameraState::Recording | CameraState::Watching);
     let failed = standing.failed.as_ref().map(|(_, detail)| detail.clone());
     let unusable = || (state == CameraState::Unsupported).then(|| figures.unusable.unwrap_or_default().to_owned());
     let detail = failed.or_else(unusable).filter(|detail| !detail.is_empty());
@@ -94,8 +101,8 @@ fn status(
         width: figures.width,
         height: figures.height,
         audio: figures.audio,
-        fps_milli: if recording { figures.fps_milli } else { 0 },
-        bits_per_s: if recording { figures.bits_per_s } else { 0 },
+        fps_milli: if plays { figures.fps_milli } else { 0 },
+        bits_per_s: if plays { figures.bits_per_s } else { 0 },
         last_committed_ms: figures.last_committed.map(|(_, wall)| wall),
         unbroken_since_ms: figures.unbroken_since,
         defects: figures.defects,
@@ -125,7 +132,7 @@ mod tests {
         let key = (CameraId::generate(), StreamName::Main);
         let standing = Standing { failed: None, began: BootNs(0), source: Some("rtsp") };
         let standings = BTreeMap::from([(key, standing)]);
-        let committed = Figures { last_committed: Some((BootNs(0), WallMs(0))), ..Figures::default() };
+        let committed = Figures { due: true, last_committed: Some((BootNs(0), WallMs(0))), ..Figures::default() };
         let at = |ms: i64| Moment { boot_ns: BootNs(ms * 1_000_000), wall_ms: WallMs(ms) };
         let mut said = Said::default();
         let states = |due: Vec<StreamStatus>| due.into_iter().map(|s| s.state).collect::<Vec<_>>();

@@ -7,7 +7,7 @@ use farwatch_shared::wire::latest::{GapCause, SourceChoice};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::protocol::Plan;
+use super::protocol::{Plan, PlanMode};
 use crate::camera::Target;
 use crate::ledger::entry::{ClosedWhy, Moment};
 use crate::record::intake::{Handed, StreamKey};
@@ -18,6 +18,18 @@ use crate::record::session::{self, Surroundings};
 pub struct Wish {
     pub choice: SourceChoice,
     pub target: Target,
+    /// Changes without the session noticing.
+    pub mode: PlanMode,
+}
+
+impl Wish {
+    fn key(&self) -> StreamKey {
+        (self.target.camera, self.target.stream)
+    }
+
+    fn same_session(&self, other: &Self) -> bool {
+        (self.choice, &self.target) == (other.choice, &other.target)
+    }
 }
 
 /// What must happen for a plan to be in force.
@@ -26,14 +38,16 @@ pub struct Steps {
     pub stop: Vec<StreamKey>,
     pub restart: Vec<Wish>,
     pub start: Vec<Wish>,
+    /// Recorded at other times from now on.
+    pub change: Vec<(StreamKey, PlanMode)>,
 }
 
-/// The streams a plan wants recorded.
+/// The streams a plan wants read.
 #[must_use]
 pub fn wishes(plan: &Plan) -> BTreeMap<StreamKey, Wish> {
     let mut wishes = BTreeMap::new();
     for camera in &plan.cameras {
-        for stream in camera.streams.iter().filter(|s| s.record) {
+        for stream in camera.streams.iter().filter(|s| s.mode.reads()) {
             let target = Target {
                 camera: camera.camera,
                 stream: stream.stream,
@@ -43,7 +57,8 @@ pub fn wishes(plan: &Plan) -> BTreeMap<StreamKey, Wish> {
                 audio: camera.audio && stream.stream == StreamName::Main,
                 ca_pem: camera.ca_pem.clone(),
             };
-            wishes.insert((camera.camera, stream.stream), Wish { choice: camera.source, target });
+            let wish = Wish { choice: camera.source, target, mode: stream.mode.clone() };
+            wishes.insert(wish.key(), wish);
         }
     }
     wishes
@@ -57,8 +72,14 @@ pub fn steps(running: &BTreeMap<StreamKey, Wish>, wanted: &BTreeMap<StreamKey, W
     for (key, wish) in wanted {
         match running.get(key) {
             None => steps.start.push(wish.clone()),
-            Some(now) if now != wish => steps.restart.push(wish.clone()),
-            Some(_) => {}
+            Some(now) => {
+                if !now.same_session(wish) {
+                    steps.restart.push(wish.clone());
+                }
+                if now.mode != wish.mode {
+                    steps.change.push((*key, wish.mode.clone()));
+                }
+            }
         }
     }
     steps
@@ -85,8 +106,11 @@ impl Supervisor {
         for key in &steps.stop {
             self.stop(*key, ClosedWhy::Plan);
         }
+        for (key, mode) in steps.change {
+            self.around.intake.push(key, Handed::Mode(mode));
+        }
         for wish in steps.restart {
-            let key = (wish.target.camera, wish.target.stream);
+            let key = wish.key();
             if let Some(stop) = self.stops.remove(&key) {
                 stop.cancel();
             }
@@ -95,7 +119,8 @@ impl Supervisor {
             self.keep(wish);
         }
         for wish in steps.start {
-            let key = (wish.target.camera, wish.target.stream);
+            let key = wish.key();
+            self.around.intake.push(key, Handed::Mode(wish.mode.clone()));
             self.around.intake.push(key, Handed::Start(now));
             self.keep(wish);
         }
@@ -114,7 +139,7 @@ impl Supervisor {
     }
 
     fn keep(&mut self, wish: Wish) {
-        let key = (wish.target.camera, wish.target.stream);
+        let key = wish.key();
         let stop = CancellationToken::new();
         self.stops.insert(key, stop.clone());
         self.tasks.spawn(session::keep(self.around.clone(), wish.choice, wish.target, stop));
@@ -137,9 +162,10 @@ mod tests {
     use super::*;
 
     fn plan(cameras: &[(CameraId, &str, bool)]) -> Plan {
+        let mode = |record| if record { PlanMode::Continuous } else { PlanMode::Off };
         let camera = |(camera, url, record): &(CameraId, &str, bool)| PlanCamera {
             camera: *camera,
-            streams: vec![PlanStream { stream: StreamName::Main, url: (*url).into(), record: *record }],
+            streams: vec![PlanStream { stream: StreamName::Main, url: (*url).into(), mode: mode(*record) }],
             credential: None,
             source: SourceChoice::Auto,
             audio: false,
@@ -163,5 +189,16 @@ mod tests {
         assert_eq!(steps.stop, [(c, StreamName::Main)]);
         assert_eq!(steps.restart.iter().map(|w| w.target.camera).collect::<Vec<_>>(), [b]);
         assert_eq!(steps.start.iter().map(|w| w.target.camera).collect::<Vec<_>>(), [d]);
+    }
+
+    // CAP-02
+    #[test]
+    fn another_mode_leaves_the_session_alone() {
+        let camera = CameraId::generate();
+        let before = plan(&[(camera, "rtsp://a", true)]);
+        let mut after = before.clone();
+        after.cameras[0].streams[0].mode = PlanMode::LiveOnly;
+        let steps = steps(&wishes(&before), &wishes(&after));
+        assert_eq!(steps, Steps { change: vec![((camera, StreamName::Main), PlanMode::LiveOnly)], ..Steps::default() });
     }
 }

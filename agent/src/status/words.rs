@@ -73,6 +73,7 @@ fn write_camera(out: &mut String, camera: &CameraStatus, now: WallMs) -> std::fm
         CameraState::Unreachable => "UNREACHABLE",
         CameraState::AuthFailed => "REFUSED: the camera does not take the password",
         CameraState::Unsupported => "UNSUPPORTED: what it sends cannot be recorded",
+        CameraState::Watching => "watching, nothing is due to be recorded now",
         CameraState::Disabled => "switched off",
         CameraState::Starting => "starting",
     };

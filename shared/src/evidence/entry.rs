@@ -11,7 +11,7 @@ use crate::digest::Digest;
 use crate::id::{CameraId, RecorderId, RunId, SegmentId, StreamName};
 use crate::size::ByteSize;
 use crate::time::{BootNs, ClockState, Span, WallMs};
-use crate::wire::v1::{ClockFact, GapCause};
+use crate::wire::v1::{ClockFact, GapCause, Trigger};
 
 /// One instant on both of the box's clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -54,6 +54,16 @@ pub enum RecorderEntry {
     Gap(Gap),
     /// Recording of a stream was switched off: nothing is missed from here on until its next run.
     SwitchedOff { camera: CameraId, stream: StreamName, at: Moment },
+    /// Something happened in front of a camera. What goes on is told again from where it was told last, so that a camera
+    /// before a busy street fills no log. The end of a pulse may still be to come.
+    Event {
+        camera: CameraId,
+        trigger: Trigger,
+        start: Moment,
+        end: Moment,
+        #[serde(default)]
+        detail: Option<String>,
+    },
     /// A segment goes; written and synced before it does.
     Deleted {
         segment: SegmentId,
@@ -141,6 +151,8 @@ pub enum ClosedWhy {
     TimestampJump,
     /// A gap follows.
     Gap,
+    /// Nothing was due after it: its window closed, or its event was over.
+    NotDue,
     /// The session with the camera ended.
     Session,
     /// Recording of this stream was switched off, or its settings changed.
@@ -179,6 +191,9 @@ pub struct StreamEnd {
     pub switched_off: bool,
     /// The recorder then stopped in order.
     pub clean_stop: bool,
+    /// Nothing was due then: outside the schedule, or between events.
+    #[serde(default)]
+    pub idle: bool,
     /// The last segment.
     pub last: Option<RunLink>,
 }
