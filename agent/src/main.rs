@@ -16,6 +16,8 @@ mod record;
 mod run;
 #[path = "main/status.rs"]
 mod status;
+#[path = "main/trigger.rs"]
+mod trigger;
 
 #[derive(Parser)]
 #[command(
@@ -44,6 +46,8 @@ enum Verb {
     Run,
     /// Say what this box does now.
     Status(status::Arguments),
+    /// Say that something happens at a camera.
+    Trigger(trigger::Arguments),
     /// Rebuild the catalog of footage while no agent runs.
     Reindex(run::Reindex),
     /// A media worker; started by the recorder and the agent, never by a person.
@@ -62,6 +66,7 @@ fn main() -> ExitCode {
         Verb::Record => record::command(&home),
         Verb::Run => run::command(home),
         Verb::Status(arguments) => status::command(&home, &arguments),
+        Verb::Trigger(arguments) => trigger::command(&home, arguments),
         Verb::Reindex(arguments) => run::reindex(&home, &arguments),
         // Before any thread is started: the worker shuts itself in first.
         Verb::Media => return farwatch_agent::media::child::serve(),

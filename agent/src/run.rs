@@ -21,7 +21,7 @@ use crate::catalog::{Catalog, CatalogConfig, Evidence};
 use crate::config::{Home, Settings, make_private};
 use crate::enrol::{Door, Identity, TrustedTime, boot_id, hostname, target};
 use crate::footage::{Desk, DeskConfig};
-use crate::health::{Faults, HealthConfig, Sources, health, say_changes};
+use crate::health::{Faults, HealthConfig, Sources, health, say_changes, watch_targets};
 use crate::ledger::agent::AgentLedger;
 use crate::ledger::gather::gather;
 use crate::ledger::security::Security;
@@ -30,7 +30,7 @@ use crate::outbox::{Outbox, OutboxConfig};
 use crate::reconcile::{Applied, Intake, IntakeParts, Keeper, KeeperConfig, RecorderView, Wanted, report};
 use crate::recorder::protocol::Plan;
 use crate::retention::{Measured, Now, Remover, Surroundings, SweepConfig, free_space, sweep};
-use crate::status::{StatusSources, serve};
+use crate::status::{StatusSources, TRIGGERS, Triggers, serve};
 use crate::uplink::{self, Uplink};
 use crate::vault::{Vault, Volume};
 
@@ -182,6 +182,7 @@ fn start_parts(
     let (desired_in, desired) = watch::channel(None);
     let (log_grew_in, log_grew) = mpsc::channel(1);
     let (grew_in, grew) = watch::channel(0u64);
+    let (to_recorder, triggers) = mpsc::channel(TRIGGERS);
 
     let wanted = Wanted { plan: plan_in, retention: retention_in, hubs, applied: applied_in };
     let (measured_in, measured) = watch::channel(None);
@@ -194,9 +195,11 @@ fn start_parts(
         mode: base.settings.recorder,
         clock: base.clock.clone(),
         plan,
+        triggers,
         log_grew: log_grew_in,
     });
     let sources = sources(base, &applied, &recorder);
+    let triggers = Triggers { applied: applied.clone(), recorder: recorder.clone(), to_recorder };
     tasks.spawn(keeper.keep(stop.clone()));
     tasks.spawn(nudge(log_grew, grew_in, base.ledger.clone(), base.catalog.clone(), base.outbox.clone(), stop.clone()));
     tasks.spawn(gather(
@@ -214,6 +217,7 @@ fn start_parts(
         Routes { desired: desired_in, orders: orders_in, outbox: base.outbox.clone(), security: base.security.clone() };
     tasks.spawn(route(down, routes, stop.clone()));
     tasks.spawn(report(uplink.clone(), applied.clone(), recorder.clone(), base.clock.clone(), stop.clone()));
+    tasks.spawn(watch_targets(sources.clone(), base.faults.clone(), stop.clone()));
     tasks.spawn(say_changes(uplink.clone(), sources.clone(), stop.clone()));
     let care = care::start_care(base, &recorder, tasks, stop);
     tasks.spawn(health(uplink.clone(), health_config(base, &sources, &care, forecast), stop.clone()));
@@ -240,7 +244,7 @@ fn start_parts(
         wear: care.wear,
         vault: base.home.vault(),
     };
-    tasks.spawn(serve(base.home.status_socket(), answers, stop.clone()));
+    tasks.spawn(serve(base.home.status_socket(), answers, triggers, stop.clone()));
     info!("parts started");
     Ok(grew)
 }

@@ -10,7 +10,10 @@ use farwatch_shared::refusal::Refusal;
 use farwatch_shared::seal::{Signed, Verified};
 use farwatch_shared::size::ByteSize;
 use farwatch_shared::time::{Clock, Span, WallMs};
-use farwatch_shared::wire::latest::{Desired, DesiredHold, HoldFact, HubAddress, PartName, Problem, RefusedDesired};
+use farwatch_shared::wire::latest::{
+    Desired, DesiredCamera, DesiredHold, DesiredStream, HoldFact, HubAddress, PartName, Problem, RefusedDesired,
+    StreamTarget,
+};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
@@ -40,6 +43,8 @@ pub struct Applied {
     pub known: BTreeSet<StreamKey>,
     /// IANA name of the site's zone.
     pub time_zone: Option<String>,
+    /// What the cameras were set to.
+    pub targets: BTreeMap<StreamKey, StreamTarget>,
     /// Streams that are not to be recorded, and since when: no recorder speaks of them.
     pub off: BTreeMap<StreamKey, WallMs>,
 }
@@ -289,9 +294,19 @@ impl Intake {
             problems: made.problems,
             known,
             time_zone: parts.cameras.time_zone.clone(),
+            targets: targets(parts),
             off,
         });
     }
+}
+
+fn targets(parts: &Parts) -> BTreeMap<StreamKey, StreamTarget> {
+    let of_camera = |camera: &DesiredCamera| {
+        let id = camera.camera;
+        let target = |s: &DesiredStream| Some((StreamKey { camera: id, stream: s.stream }, s.target?));
+        camera.streams.iter().filter_map(target).collect::<Vec<_>>()
+    };
+    parts.cameras.cameras.iter().flat_map(of_camera).collect()
 }
 
 /// The enrolment's addresses stay as the last resort.

@@ -61,6 +61,8 @@ pub struct KeeperConfig {
     pub clock: Clock,
     /// The plan, without its number; `None` until there is a desired state.
     pub plan: watch::Receiver<Option<Plan>>,
+    /// What the recorder is told beside the plan. Waits while there is no recorder.
+    pub triggers: mpsc::Receiver<Down>,
     /// Wakes those who follow the logs.
     pub log_grew: mpsc::Sender<()>,
 }
@@ -192,6 +194,14 @@ impl Keeper {
                         break;
                     }
                 },
+                Some(down) = self.config.triggers.recv(), if greeted => {
+                    let Ok(mut bytes) = serde_json::to_vec(&down) else { continue };
+                    bytes.push(b'\n');
+                    if write.write_all(&bytes).await.is_err() {
+                        warn!("a trigger did not reach the recorder");
+                        break;
+                    }
+                }
                 changed = self.config.plan.changed(), if greeted => {
                     if changed.is_err() {
                         // The agent is stopping; the recorder goes on by its plan.

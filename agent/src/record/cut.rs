@@ -372,7 +372,7 @@ impl Cutter {
                 self.write_pending(None, out);
             }
             // The camera fell silent inside its window, and the window has closed.
-            Some(_) if !self.gate.is_open(now.wall_ms.plus_ms(-LATE_MS)) => {
+            Some(_) if !self.gate.is_open(now.wall_ms) && !self.gate.is_open(now.wall_ms.plus_ms(-LATE_MS)) => {
                 self.finish(now, ClosedWhy::NotDue, GapCause::Camera, "no frame before the window closed", out);
             }
             Some(_) => {}

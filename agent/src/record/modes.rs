@@ -105,8 +105,8 @@ impl Way {
 impl Hand {
     /// Brings a mode into force for a stream that runs.
     pub(super) fn adopt(&mut self, key: StreamKey, mode: &PlanMode, now: Moment) {
-        let torn = self.torn.remove(&key);
         let Some(stream) = self.streams.get_mut(&key) else { return };
+        let torn = self.torn.remove(&key);
         let since = Some(now);
         let (way, gate) = match mode {
             // Never sent; nothing would be right to record then.
@@ -311,3 +311,7 @@ impl Stream {
         None
     }
 }
+
+#[cfg(test)]
+#[path = "modes_tests.rs"]
+mod tests;
