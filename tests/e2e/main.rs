@@ -5,4 +5,5 @@ mod evidence;
 mod footage;
 mod identity;
 mod kept;
+mod modes;
 mod recording;

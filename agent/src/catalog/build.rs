@@ -136,6 +136,9 @@ fn take_in(index: &mut Index, followed: &Followed, evidence: &Evidence) -> Resul
             }
             Ok(())
         }
+        RecorderEntry::Event { camera, start, end, .. } => {
+            Span::new(start.wall_ms, end.wall_ms).map_or(Ok(()), |span| index.event(*camera, span))
+        }
         RecorderEntry::Clock { fact } => match index.meta.anchors.learn(fact) {
             Some(anchor) => index.reanchor(anchor),
             None => Ok(()),
@@ -163,7 +166,6 @@ fn take_in(index: &mut Index, followed: &Followed, evidence: &Evidence) -> Resul
         | RecorderEntry::Settled { .. }
         | RecorderEntry::RunOpened { .. }
         | RecorderEntry::SwitchedOff { .. }
-        | RecorderEntry::Event { .. }
         | RecorderEntry::CleanStop { .. } => Ok(()),
     }
 }

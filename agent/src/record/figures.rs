@@ -82,6 +82,7 @@ impl Figures {
         self.due = due;
         let Some(at) = arrived.at else { return };
         if let Some(format) = format.filter(|_| !due) {
+            self.unusable = None;
             (self.width, self.height) = (Some(format.width.into()), Some(format.height.into()));
             if self.codec.as_ref() != Some(&format.codec) {
                 self.codec = Some(format.codec.clone());

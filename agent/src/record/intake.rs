@@ -161,7 +161,7 @@ impl Intake {
     pub fn hold(&self, key: StreamKey, at: BootNs, handed: Handed) {
         let mut inner = self.lock();
         let size = handed.bytes();
-        inner.make_room(size, self.budget);
+        inner.make_room(size, self.budget.load(Ordering::Relaxed));
         inner.lanes.entry(key).or_default().held.push(at, handed);
         inner.bytes += size;
         inner.peak = inner.peak.max(inner.bytes);

@@ -27,6 +27,7 @@ use crate::record::book::Book;
 use crate::record::clocks::{self, Boot, ClockWatch};
 use crate::record::cut::Rules;
 use crate::record::figures::Board;
+use crate::record::gate::Gate;
 use crate::record::hand::{Settings, Tools};
 use crate::record::intake::Intake;
 use crate::record::sync::Syncer;
@@ -77,6 +78,7 @@ impl Box1 {
             clock: self.sim.clock(),
             clock_watch: ClockWatch::default(),
             board: Board::default(),
+            gate: Gate::default(),
             syncer: Syncer::default(),
             settings: Arc::new(Mutex::new(Settings { rules: Rules { segment_s: 60, fragment_ms: 200 }, agent: None })),
             ledgers: self.dir.path().join("ledger"),
