@@ -27,6 +27,7 @@ pub mod link;
 pub mod modes;
 mod mount;
 pub mod opened;
+pub mod owed;
 mod pace;
 pub mod preroll;
 pub mod recover;

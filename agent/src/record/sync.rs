@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use farwatch_shared::time::Clock;
+use farwatch_shared::wire::latest::ClockFact;
 
 use super::book::Book;
 use super::clocks::ClockWatch;
@@ -98,15 +99,17 @@ impl Syncer {
     }
 }
 
-/// Passes until told to stop, then once more. `each` is called after every pass, for what else is due each second.
-fn run(syncer: &Syncer, book: &Book, clock: &Clock, clock_watch: &ClockWatch, mut each: impl FnMut()) {
+/// Passes until told to stop, then once more. `each` is called after every pass with what
+/// changed of the clock, for what else is due each second.
+fn run(syncer: &Syncer, book: &Book, clock: &Clock, clock_watch: &ClockWatch, mut each: impl FnMut(&[ClockFact])) {
     let mut spans: VecDeque<u64> = VecDeque::with_capacity(PASSES);
     let mut began = clock.boot();
     while !syncer.stop.load(Ordering::Relaxed) {
         std::thread::sleep(EVERY);
-        for fact in clock_watch.look(clock) {
+        let changes = clock_watch.look(clock);
+        for fact in &changes {
             tracing::warn!(change = ?fact.change, at = %fact.at_ms, "the wall clock changed");
-            book.write(RecorderEntry::Clock { fact });
+            book.write(RecorderEntry::Clock { fact: fact.clone() });
         }
         // A byte written right after the last pass began waited until this one ended.
         let before = std::mem::replace(&mut began, clock.boot());
@@ -124,7 +127,7 @@ fn run(syncer: &Syncer, book: &Book, clock: &Clock, clock_watch: &ClockWatch, mu
         if bound / 250 != before / 250 {
             book.wakeups().say(&Up::Sync { bound_ms: bound });
         }
-        each();
+        each(&changes);
     }
     syncer.pass(book);
 }
@@ -138,7 +141,7 @@ pub fn start(
     book: Book,
     clock: Clock,
     clock_watch: ClockWatch,
-    each: impl FnMut() + Send + 'static,
+    each: impl FnMut(&[ClockFact]) + Send + 'static,
 ) -> std::io::Result<std::thread::JoinHandle<()>> {
     let work = move || run(&syncer, &book, &clock, &clock_watch, each);
     std::thread::Builder::new().name("sync".into()).spawn(work)

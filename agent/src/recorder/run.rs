@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use farwatch_shared::size::ByteSize;
 use farwatch_shared::time::Clock;
+use farwatch_shared::wire::latest::{ClockChange, ClockFact};
 use rustix::fs::FlockOperation;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -33,6 +34,7 @@ use crate::record::figures::Board;
 use crate::record::gate::Gate;
 use crate::record::hand::{self, Settings, Tools};
 use crate::record::intake::{Handed, Intake, budget_for};
+use crate::record::owed;
 use crate::record::session::{Standings, Surroundings};
 use crate::record::sync::{self, Syncer};
 use crate::record::turn::{self, Turner};
@@ -133,9 +135,15 @@ async fn record(home: &Home, clock: Clock) -> anyhow::Result<()> {
     let writing = hand::start(tools, intake.clone())?;
     let turner = Turner::new(home.recorder_ledgers(), boot.clone(), turn::LIMIT);
     let (turning, ticking) = (book.clone(), clock.clone());
-    let each = move || {
+    let (ledgers, this_boot) = (home.recorder_ledgers(), boot.clone());
+    let each = move |changes: &[ClockFact]| {
         guard.look();
         turner.look(&turning, &ticking);
+        for fact in changes {
+            if let ClockChange::Reanchored { by_ms, .. } = fact.change {
+                owed::tell(&ledgers, &this_boot, &turning, by_ms);
+            }
+        }
     };
     let syncing = sync::start(syncer.clone(), book.clone(), clock.clone(), clock_watch, each)?;
 

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use super::entry::{Closed, Gap, Moment, RecorderEntry, StreamEnd};
 use crate::id::{CameraId, RunId, StreamName};
-use crate::time::{DAY_MS, WallMs};
+use crate::time::{BootNs, DAY_MS, WallMs};
 use crate::wire::v1::GapCause;
 
 /// A camera's stream.
@@ -132,6 +132,13 @@ impl Walk {
     fn gap<'a>(&mut self, gap: &Gap) -> Stretches<'a> {
         let boot = self.boot;
         let key = (gap.camera, gap.stream);
+        if gap.across_boots && gap.end.boot_ns == BootNs(0) {
+            // The box was off for longer than its clock showed when it started, which is known since that was set. Where the
+            // stream stands in this boot is another matter.
+            let len_ms = believed(gap.end.wall_ms.since(gap.start.wall_ms));
+            let rest = Stretch { start_ms: gap.start.wall_ms, len_ms, of: Of::Missing(gap.cause) };
+            return Stretches([(len_ms > 0).then_some(rest), None]);
+        }
         let from = match self.streams.get(&key) {
             Some(stream) if gap.across_boots => stream.boot,
             // Another boot than this one, whichever.
