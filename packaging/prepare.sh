@@ -15,7 +15,7 @@ export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$farwatch_cache/target}
     build_packages=(build-essential pkg-config mold libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev)
     run_packages=(gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-libav ffmpeg fonts-dejavu-core procps)
     browser_packages=(chromium fonts-noto-cjk)
-    fault_packages=(iproute2 nftables e2fsprogs)
+    fault_packages=(iproute2 nftables e2fsprogs strace util-linux)
 }
 
 note() { printf '== %s\n' "$*"; }

@@ -206,6 +206,7 @@ impl Mounts {
         all.push(Mount { audio: Some(clips.aac.clone()), ..Mount::new("h265aac".to_owned(), &clips.h265) });
         all.push(Mount::new("bframes".to_owned(), &clips.bframes));
         all.push(Mount::new("small".to_owned(), &clips.small));
+        all.extend((0..count).map(|n| Mount::new(format!("small{n}"), &clips.small)));
         let spread = |(n, mount): (u64, Mount)| {
             // Steps of the golden ratio fall evenly on the frame interval, whatever the count.
             let latency_ns = n * (FRAME_NS * 618 / 1000) % FRAME_NS;

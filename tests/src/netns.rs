@@ -64,6 +64,21 @@ impl Namespace {
         assert!(done.is_ok_and(|d| d.status.success()), "the cut is undone");
     }
 
+    /// A second link of the site, to its cameras: whatever listens on the host's end of it is in the camera network.
+    #[must_use]
+    pub fn camera_link(&self, number: u8) -> CameraLink {
+        let (link, inner) = (self.link.replacen("fwh", "fwc", 1), self.link.replacen("fwh", "fwd", 1));
+        let host_ip = format!("10.214.{number}.1");
+        ip(&["link", "add", &link, "type", "veth", "peer", "name", &inner]);
+        let made = CameraLink { link, host_ip };
+        ip(&["link", "set", &inner, "netns", &self.name]);
+        ip(&["addr", "add", &format!("{}/30", made.host_ip), "dev", &made.link]);
+        ip(&["-n", &self.name, "addr", "add", &format!("10.214.{number}.2/30"), "dev", &inner]);
+        ip(&["-n", &self.name, "link", "set", &inner, "up"]);
+        made.mend();
+        made
+    }
+
     fn table(&self) -> String {
         format!("{}_cut", self.link)
     }
@@ -91,6 +106,31 @@ impl Drop for Namespace {
             let _ = Command::new("ip").args(args).output();
         }
         let _ = Command::new("nft").args(["delete", "table", "inet", &self.table()]).output();
+    }
+}
+
+/// The link between a box and its cameras. Goes with its namespace, or when dropped.
+pub struct CameraLink {
+    link: String,
+    /// Where cameras listen.
+    pub host_ip: String,
+}
+
+impl CameraLink {
+    /// Pulls the cable: the box's interface loses its carrier.
+    pub fn cut(&self) {
+        ip(&["link", "set", &self.link, "down"]);
+    }
+
+    /// Plugs it in again.
+    pub fn mend(&self) {
+        ip(&["link", "set", &self.link, "up"]);
+    }
+}
+
+impl Drop for CameraLink {
+    fn drop(&mut self) {
+        let _ = Command::new("ip").args(["link", "del", &self.link]).output();
     }
 }
 
