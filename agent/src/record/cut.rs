@@ -120,6 +120,8 @@ pub struct Cutter {
     down: Option<(GapCause, String)>,
     /// Frames that came since then are held back and may still be handed in.
     held_since: Option<BootNs>,
+    /// When the last frame came.
+    heard: BootNs,
 }
 
 #[derive(Debug)]
@@ -163,6 +165,7 @@ impl Cutter {
             gate: Due::Open { since: None },
             down: None,
             held_since: None,
+            heard: BootNs(0),
         }
     }
 
@@ -184,7 +187,7 @@ impl Cutter {
 
     /// A session with the camera began.
     pub fn begin(&mut self, opening: Opening, now: Moment, out: &mut Vec<Action>) {
-        let cause = self.blame_for_silence(self.last_heard(), now);
+        let cause = self.blame_for_silence(self.heard, now);
         self.finish(now, ClosedWhy::Session, cause, "the session was replaced", out);
         self.down = None;
         let mut sets = ParameterSets::new(opening.codec);
@@ -217,9 +220,10 @@ impl Cutter {
         out: &mut Vec<Action>,
     ) {
         self.watch_wall_clock(now, out);
+        let heard = std::mem::replace(&mut self.heard, at);
         if unit.lost > 0 && (self.file.is_some() || self.window.peek().is_some()) {
             // Over TCP nothing is lost on the way: what is missing the camera left out.
-            let cause = self.blame_for_silence(self.last_heard(), now);
+            let cause = self.blame_for_silence(heard, now);
             let detail = format!("{} rtp packets lost", unit.lost);
             self.finish(now, ClosedWhy::Gap, cause, &detail, out);
         }
@@ -307,7 +311,7 @@ impl Cutter {
         if cause == GapCause::Network {
             self.network_down = Some(now.boot_ns);
         }
-        let cause = if cause == GapCause::Camera { self.blame_for_silence(self.last_heard(), now) } else { cause };
+        let cause = if cause == GapCause::Camera { self.blame_for_silence(self.heard, now) } else { cause };
         self.finish(now, ClosedWhy::Session, cause, detail, out);
         if self.gate.is_open(now.wall_ms) {
             self.hole.blame(cause, detail, now, out);
@@ -322,11 +326,6 @@ impl Cutter {
         if self.file.is_none() {
             self.hole.suspect_network(detail, now, out);
         }
-    }
-
-    /// When the session's last frame came, where there is one.
-    fn last_heard(&self) -> BootNs {
-        self.session.as_ref().and_then(|s| s.last).map_or(BootNs(0), |last| last.at)
     }
 
     /// Whose fault it is that the camera was not heard: the network's if that was down since the last frame.

@@ -421,3 +421,29 @@ fn a_day_of_200_ppm_between_the_clocks_cuts_no_file_and_leaves_none_a_frame_off(
     }
     assert_eq!(files, 1_440);
 }
+
+// CAP-03
+#[test]
+fn the_network_is_blamed_for_what_it_took_and_not_for_a_camera_that_fails_after_it() {
+    let mut world = World::new();
+    world.run(200);
+    world.miss(100);
+    let now = world.now();
+    world.cutter.network_down("the network link was down", now, &mut world.actions);
+    world.cutter.end(GapCause::Camera, "it did not answer", now, &mut world.actions);
+    world.miss(20);
+    world.begin();
+    world.run(200);
+    let now = world.now();
+    world.cutter.end(GapCause::Camera, "the camera ended the session", now, &mut world.actions);
+    world.pass(1_000);
+    let now = world.now();
+    world.cutter.end(GapCause::Camera, "no connection to the camera", now, &mut world.actions);
+    world.miss(40);
+    world.begin();
+    world.run(200);
+    let story = world.stop();
+    let causes: Vec<&str> =
+        story.iter().map(|(what, ..)| what.as_str()).filter(|what| what.starts_with("gap")).collect();
+    assert_eq!(causes, ["gap Network", "gap Camera"], "{story:?}");
+}
