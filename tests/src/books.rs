@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use farwatch_agent::config::Home;
 use farwatch_agent::ledger::entry::{Closed, RecorderEntry};
-use farwatch_agent::ledger::log::LogReader;
+use farwatch_agent::ledger::log::{LogReader, Position};
 use farwatch_agent::vault::Vault;
 use farwatch_shared::id::{CameraId, StreamName};
 
@@ -22,7 +22,8 @@ pub struct Books {
     vault: Vault,
     ledgers: PathBuf,
     journal: JournalReader,
-    logs: BTreeMap<PathBuf, LogReader>,
+    /// How far each log is read. None is held open, so that a disk can be unmounted.
+    logs: BTreeMap<PathBuf, Option<Position>>,
     accounts: BTreeMap<CameraId, Account>,
 }
 
@@ -128,18 +129,16 @@ impl Books {
     fn read_logs(&mut self) -> Vec<RecorderEntry> {
         let names = std::fs::read_dir(&self.ledgers).into_iter().flatten().flatten().map(|entry| entry.path());
         for path in names.filter(|path| path.extension().is_some_and(|e| e == "log")) {
-            if !self.logs.contains_key(&path)
-                // One that was made this moment has no beginning yet: the next time.
-                && let Ok(log) = LogReader::open(&path, None)
-            {
-                self.logs.insert(path, log);
-            }
+            self.logs.entry(path).or_default();
         }
         let mut entries = Vec::new();
-        for log in self.logs.values_mut() {
+        for (path, position) in &mut self.logs {
+            // One that was made this moment has no beginning yet: the next time.
+            let Ok(mut log) = LogReader::open(path, *position) else { continue };
             while let Some((_, entry)) = log.next_as().expect("a recorder's log") {
                 entries.push(entry);
             }
+            *position = Some(log.position());
         }
         entries
     }

@@ -130,11 +130,6 @@ impl Disk {
         run("umount", &[self.mounted.as_os_str()]);
     }
 
-    /// Unmounts what has stopped, though somebody may still hold a file of it open for reading.
-    pub fn let_go(&self) {
-        run("umount", &["-l".as_ref(), self.mounted.as_os_str()]);
-    }
-
     /// Mounts it where it was.
     pub fn remount(&self) {
         run("mount", &["-o".as_ref(), "loop".as_ref(), self.image.as_os_str(), self.mounted.as_os_str()]);

@@ -173,7 +173,7 @@ impl Fault {
                 house.disk.stop();
                 sleep(seconds(3)).await;
                 house.kill_box().await;
-                house.disk.let_go();
+                house.disk.unmount();
                 house.disk.remount();
                 house.start_agent();
             }
