@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use farwatch_agent::ledger::entry::ClosedWhy;
-use farwatch_agent::recorder::protocol::{Plan, PlanCamera, PlanStream};
+use farwatch_agent::recorder::protocol::{Plan, PlanCamera, PlanMode, PlanStream};
 use farwatch_shared::id::{CameraId, StreamName};
 use farwatch_shared::wire::latest::{CameraState, GapCause, SourceChoice};
 use farwatch_tests::account::Account;
@@ -81,7 +81,7 @@ impl House {
 fn planned(camera: CameraId, url: String) -> PlanCamera {
     PlanCamera {
         camera,
-        streams: vec![PlanStream { stream: StreamName::Main, url, record: true }],
+        streams: vec![PlanStream { stream: StreamName::Main, url, mode: PlanMode::Continuous }],
         credential: None,
         source: SourceChoice::Rtsp,
         audio: true,
