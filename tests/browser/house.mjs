@@ -107,6 +107,13 @@ export class House {
     return child;
   }
 
+  /** Somebody at the site says that something happens: `farwatch-agent trigger`. */
+  async trigger(camera, words, seconds) {
+    const agent = join(programs(), "farwatch-agent");
+    const what = ["--camera", camera, "--kind", "input", "--pulse", `${seconds}s`, "--detail", words];
+    await run(agent, ["--dir", join(this.folder, "agent"), "trigger", ...what]);
+  }
+
   /** The test camera sends nothing for so long; its connections stay as they are. */
   async silence(seconds) {
     this.#camera_process.kill("SIGSTOP");

@@ -111,6 +111,28 @@ export async function recordEvents(page, base, camera) {
   return (await api(page, base, `cameras/${camera}`)).recording;
 }
 
+/** The event told on the box: E goes to it, the strip says what it was, the day lists it. */
+export async function findEvent(page, base, camera, words) {
+  const event = await until("the event", 60, async () =>
+    (await api(page, base, `cameras/${camera}/timeline`)).events.find((e) => e.detail === words),
+  );
+  assert.equal(event.trigger, "input");
+  await page.goto(`${base}/cameras/${camera}`);
+  await page.getByText(words).first().waitFor();
+  await page.keyboard.press("e");
+  const strip = page.getByTestId("minute-strip");
+  await strip.waitFor();
+  await strip.focus();
+  await page.keyboard.press("Home");
+  // Something may have moved before: E goes on from event to event.
+  await until("the event under the key", 20, async () => {
+    await page.keyboard.press("e");
+    return (await strip.getAttribute("aria-valuetext")).includes(words);
+  });
+  assert.match(await strip.getAttribute("aria-valuetext"), /event: alarm input/);
+  return event;
+}
+
 /** What a box says of its disk and gives to take away: its key, as tools read it. */
 export async function boxProves(page, base, agent) {
   await page.goto(`${base}/agents/${agent}`);

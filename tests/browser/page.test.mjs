@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { launch } from "./chromium.mjs";
 import { House, until } from "./house.mjs";
-import { askTooMuch, boxProves, findGap, gapOf, makeSchedule, reasonsAreAsked, recordEvents, save, walkCalendar } from "./keeping.mjs";
+import { askTooMuch, boxProves, findEvent, findGap, gapOf, makeSchedule, reasonsAreAsked, recordEvents, save, walkCalendar } from "./keeping.mjs";
 import { look, open, signIn, stepFrames, walkAll, watch } from "./walk.mjs";
 
 const person = { name: "Lin Wei", password: "correct horse battery staple" };
@@ -200,6 +200,23 @@ step("live only needs a reason, sound a purpose; around events is one form away 
   await look(desk, "change-asked", pictures);
   const recording = await recordEvents(desk.page, house.base, camera);
   assert.deepEqual(recording, { mode: "event", pre_s: 5, post_s: 20, triggers: ["activity", "manual", "input"] });
+});
+
+step("an event told at the site is kept with the seconds around it, and a key finds it (CAP-02)", async () => {
+  const camera = await ripe("Gate 5");
+  const { page } = desk;
+  await page.goto(`${house.base}/cameras/${camera}`);
+  await until("a camera that waits for events", 60, async () => {
+    const words = await page.getByTestId("answer").textContent();
+    return /nothing is due|^recording/.test(words ?? "");
+  });
+  await house.trigger(camera, "back door", 6);
+  const event = await findEvent(page, house.base, camera, "back door");
+  await until("footage from before the event", 60, async () => {
+    const timeline = await (await page.request.get(`${house.base}/api/v1/cameras/${camera}/timeline`)).json();
+    return timeline.spans.some((s) => s.start_ms < event.start_ms && s.end_ms >= event.end_ms);
+  });
+  await look(desk, "camera-event", pictures);
 });
 
 step("a box says how long its disk lasts, what gives way, and gives its key to take away (RET-02, EVD-01)", async () => {

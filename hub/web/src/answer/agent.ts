@@ -3,7 +3,7 @@ import type { AgentDetail } from "../api/types";
 import type { Text } from "../text/en";
 import { type Language, length } from "../time/format";
 import type { Answer } from "./camera";
-import { cameraLevel, isRevoked } from "./fleet";
+import { cameraLevel, isRevoked, isWatching } from "./fleet";
 
 export function agentAnswer(agent: AgentDetail, now: number, text: Text, language: Language): Answer {
   const t = text.agent.answer;
@@ -18,6 +18,8 @@ export function agentAnswer(agent: AgentDetail, now: number, text: Text, languag
   const due = agent.cameras.filter((c) => cameraLevel(c) !== "off");
   const good = due.filter((c) => cameraLevel(c) === "good").length;
   if (due.length === 0 && agent.cameras.length > 0) return { level: "good", words: t.nothingDue };
+  const idle = due.filter(isWatching).length;
+  if (good === due.length && idle > 0) return { level: "good", words: t.part(good - idle, idle) };
   if (good === due.length) return { level: "good", words: t.fine(good) };
   return { level: "bad", words: t.some(good, due.length) };
 }

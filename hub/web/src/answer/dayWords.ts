@@ -21,7 +21,7 @@ export function dayWords(day: CoverageDay, zone: string, text: Text, language: L
     a.look === "idle" ? t.noExpected : t.ofDue(length(a.recorded, language), length(a.due, language)),
     a.missing > 0 && t.missing(length(a.missing, language), causes(a, text, language)),
     a.damaged > 0 && t.damaged(length(a.damaged, language)),
-    a.look !== "idle" && a.not_due > 0 && t.notDue(length(a.not_due, language)),
+    a.look !== "idle" && a.not_due > 2_000 && t.notDue(length(a.not_due, language)),
     a.held > 0 && t.held(length(a.held, language)),
     !a.signed && t.unsigned,
   ].filter(Boolean);

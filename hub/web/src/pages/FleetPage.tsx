@@ -52,7 +52,9 @@ function Known({ fleet }: { fleet: Fleet }) {
           ? t.quiet(total.cameras)
           : total.recording === 0
             ? t.allWatching(total.watching)
-            : t.allRecording(total.recording);
+            : total.watching > 0
+              ? t.partRecording(total.recording, total.watching)
+              : t.allRecording(total.recording);
   const rank: Record<Level, number> = { bad: 0, late: 1, unknown: 2, good: 3, off: 4 };
   const sites = fleet.sites
     .map((site) => ({ site, level: siteLevel(site, needs) }))

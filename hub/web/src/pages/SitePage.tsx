@@ -1,7 +1,7 @@
 // A site: its cameras with their last 24 hours, its boxes.
 import { Button } from "@mantine/core";
 import { Link, useLocation } from "wouter";
-import { agentLevel, cameraLevel, type Level, needsOf, siteLevel, stripHours } from "../answer/fleet";
+import { agentLevel, cameraLevel, isWatching, type Level, needsOf, siteLevel, stripHours } from "../answer/fleet";
 import { daysOf } from "../answer/retention";
 import { useFleet } from "../api/reads";
 import type { Fleet, Site } from "../api/types";
@@ -42,9 +42,11 @@ function Known({ fleet, site }: { fleet: Fleet; site: Site }) {
       ? t.noCameras
       : due.length === 0
         ? text.fleet.quiet(site.cameras.length)
-        : good === due.length
-          ? t.allRecording(good)
-          : t.some(good, due.length);
+        : good === due.length && due.some(isWatching)
+          ? text.fleet.partRecording(good - due.filter(isWatching).length, due.filter(isWatching).length)
+          : good === due.length
+            ? t.allRecording(good)
+            : t.some(good, due.length);
   return (
     <>
       <Crumbs list={[[t.crumb, "/"]]} />

@@ -1,6 +1,7 @@
 // What is true of a camera now, beside its picture.
 import { Link } from "wouter";
 import { type Answer, mainStream } from "../answer/camera";
+import { isWatching } from "../answer/fleet";
 import { recordingWords } from "../answer/recordingWords";
 import { forecast } from "../answer/retention";
 import { aimWords } from "../answer/target";
@@ -30,7 +31,13 @@ export function CameraFacts({ camera, agent, retention, answer, now, zone }: Pro
   const back = c.oldest_ms == null ? null : now - c.oldest_ms;
   const unbroken = c.unbroken_since_ms == null ? null : now - c.unbroken_since_ms;
   const short = c.since_ms == null ? "" : length(now - c.since_ms, language);
-  const yes = answer.level === "good" ? t.yes : answer.level === "bad" ? t.no(short) : answer.words;
+  const yes = isWatching(c)
+    ? answer.words
+    : answer.level === "good"
+      ? t.yes
+      : answer.level === "bad"
+        ? t.no(short)
+        : answer.words;
   const likely = retention ? forecast(retention, zone, text, language) : null;
   const picture = [
     main?.width && main.height ? `${main.width} × ${main.height}` : null,

@@ -42,7 +42,7 @@ export function DayTold({ camera, day, today }: { camera: string; day: CoverageD
             </ul>,
           ],
           a.damaged > 0 && [t.damagedName, length(a.damaged, language)],
-          a.not_due > 0 && a.look !== "idle" && [text.cause.schedule, length(a.not_due, language)],
+          a.not_due > 2_000 && a.look !== "idle" && [text.cause.schedule, length(a.not_due, language)],
           a.held > 0 && [t.heldName, length(a.held, language)],
           day.floor_kept != null && [
             text.camera.facts.floor,

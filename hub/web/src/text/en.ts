@@ -257,6 +257,7 @@ export const en = {
     cameras: (n: number) => many(n, "camera"),
     recording: (n: number) => `${n} recording`,
     watching: (n: number) => `${n} with nothing due now`,
+    partRecording: (n: number, idle: number) => `${many(n, "camera")} recording, ${idle} with nothing due now`,
     allWatching: (n: number) =>
       n === 1 ? "The one camera has nothing due now" : `All ${n} cameras have nothing due now`,
     gapsToday: (n: number, length: string) =>
@@ -344,6 +345,7 @@ export const en = {
             ? "online, recording 1 camera"
             : `online, recording ${cameras} cameras`,
       some: (good: number, all: number) => `online, recording ${good} of ${all} cameras`,
+      part: (n: number, idle: number) => `online, recording ${many(n, "camera")}, ${idle} with nothing due now`,
       nothingDue: "online, no camera is due to be recorded",
       stopped: (length: string) => `stopped in good order ${length} ago; its recorder may go on`,
       late: "late: should have been heard by now",

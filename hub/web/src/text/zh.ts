@@ -245,6 +245,7 @@ export const zh: Text = {
     cameras: (n) => `${n} 台摄像机`,
     recording: (n) => `${n} 台正在录像`,
     watching: (n) => `${n} 台当前无录像计划`,
+    partRecording: (n, idle) => `${n} 台摄像机正在录像，${idle} 台当前无录像计划`,
     allWatching: (n) => `${n} 台摄像机当前均无录像计划`,
     gapsToday: (n, length) => (n === 0 ? "今天（UTC）没有录像缺口" : `今天（UTC）${n} 个录像缺口，共 ${length}`),
     else: "其余一切正常",
@@ -319,6 +320,7 @@ export const zh: Text = {
     answer: {
       fine: (cameras) => (cameras === 0 ? "在线，还没有摄像机" : `在线，正在录制 ${cameras} 台摄像机`),
       some: (good, all) => `在线，${all} 台摄像机中 ${good} 台正在录像`,
+      part: (n, idle) => `在线，正在录制 ${n} 台摄像机，${idle} 台当前无录像计划`,
       nothingDue: "在线，没有摄像机需要录像",
       stopped: (length) => `${length}前正常停止，录像程序可能仍在运行`,
       late: "迟到：早该收到消息",
