@@ -15,6 +15,7 @@ use farwatch_tests::books::Books;
 use farwatch_tests::child::signal;
 use farwatch_tests::raw::now;
 use farwatch_tests::site::Site;
+use farwatch_tests::sockets::unread;
 use farwatch_tests::truth::{FRAME_MS, Line};
 use farwatch_tests::wait::until;
 use rustix::process::Signal;
@@ -23,6 +24,8 @@ use rustix::process::Signal;
 const GOP_MS: i64 = 2_000;
 /// A fragment is closed by the first frame at or past 200 ms.
 const FRAGMENT_MS: i64 = 200;
+/// Of the test camera's cam mounts.
+const BITS_PER_MS: i64 = 3_000;
 
 /// A random instant: between 1.5 and 6 s, so that kills fall anywhere in GOP, fragment and sync.
 async fn some_time() {
@@ -46,6 +49,9 @@ async fn a_killed_recorder_loses_at_most_one_fragment_of_what_it_received() {
     for round in 1..=count {
         some_time().await;
         let pid = site.agent.recorder_pid().await;
+        // Stopped for an instant, so that what it had received can be told from what it had only been sent.
+        signal(pid, Signal::STOP);
+        let unread_ms = i64::try_from(unread(site.eye.doors().rtsp)).unwrap_or(0) * 8 / BITS_PER_MS;
         let killed_at = now().0;
         signal(pid, Signal::KILL);
         let back_at = until("a new RTSP session", Duration::from_secs(20), || {
@@ -64,8 +70,11 @@ async fn a_killed_recorder_loses_at_most_one_fragment_of_what_it_received() {
         let last_before = held.iter().map(at).filter(|t| *t <= killed_at).max().unwrap_or(0);
         let first_after = held.iter().map(at).find(|t| *t > killed_at).unwrap_or(i64::MAX);
         let frame = i64::try_from(FRAME_MS).unwrap_or(50);
-        let (lost, back, hole) =
-            (killed_at - last_before - frame, back_at - killed_at, first_after - last_before - frame);
+        let sent = site.eye.journal().expect("the camera's journal").into_iter().filter(|line| {
+            matches!(line, Line::Frame(f) if f.mount == "cam0" && f.sent_wall_ms <= killed_at && at(&f.frame) > last_before)
+        });
+        let received_ms = i64::try_from(sent.count()).unwrap_or(0) * frame - unread_ms;
+        let (lost, back, hole) = (received_ms.max(0), back_at - killed_at, first_after - last_before - frame);
         println!("round {round}: lost {lost} ms of received video, session back after {back} ms, hole {hole} ms");
         worst = (worst.0.max(lost), worst.1.max(back), worst.2.max(hole));
     }

@@ -19,5 +19,6 @@ pub mod raw;
 pub mod recorder;
 pub mod shim;
 pub mod site;
+pub mod sockets;
 pub mod truth;
 pub mod wait;
