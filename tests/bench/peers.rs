@@ -58,7 +58,8 @@ pub async fn moonfire(
         let camera = i + 1;
         sql += &format!(
             "insert into camera (id, uuid, short_name, config) values ({camera}, {}, '{mount}', '{{}}');\n\
-             insert into stream (camera_id, sample_file_dir_id, type, config) values ({camera}, 1, 'main', \
+             insert into stream (camera_id, sample_file_dir_id, type, cum_recordings, cum_media_duration_90k, cum_runs, \
+             config) values ({camera}, 1, 'main', 0, 0, 0, \
              '{{\"mode\":\"record\",\"url\":\"{}\",\"rtspTransport\":\"tcp\",\"retainBytes\":{},\"flushIfSec\":120}}');\n",
             hex(Uuid::now_v7()),
             eye.url(mount),
