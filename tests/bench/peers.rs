@@ -36,12 +36,7 @@ pub async fn ffmpeg(eye: &TestCamera, mounts: &[String], seconds: u64) -> anyhow
 }
 
 /// moonfire-nvr with its defaults: one process, a file a minute, its database flushed every two minutes.
-pub async fn moonfire(
-    program: &Path,
-    eye: &TestCamera,
-    mounts: &[String],
-    seconds: u64,
-) -> anyhow::Result<Measured> {
+pub async fn moonfire(program: &Path, eye: &TestCamera, mounts: &[String], seconds: u64) -> anyhow::Result<Measured> {
     let dir = tempfile::tempdir()?;
     let (db, samples) = (dir.path().join("db"), dir.path().join("samples"));
     std::fs::create_dir_all(&db)?;
@@ -66,13 +61,17 @@ pub async fn moonfire(
             8u64 << 30
         );
     }
-    let mut sqlite = Command::new("sqlite3").arg(db.join("db")).stdin(Stdio::piped()).spawn().context("sqlite3 is installed")?;
+    let mut sqlite =
+        Command::new("sqlite3").arg(db.join("db")).stdin(Stdio::piped()).spawn().context("sqlite3 is installed")?;
     sqlite.stdin.take().context("a pipe")?.write_all(sql.as_bytes())?;
     ensure!(sqlite.wait()?.success(), "moonfire-nvr's tables were not as expected");
     let config = dir.path().join("moonfire.toml");
     std::fs::write(
         &config,
-        format!("dbDir = \"{}\"\n[[binds]]\nipv4 = \"127.0.0.1:0\"\nallowUnauthenticatedPermissions = {{}}\n", db.display()),
+        format!(
+            "dbDir = \"{}\"\n[[binds]]\nipv4 = \"127.0.0.1:0\"\nallowUnauthenticatedPermissions = {{}}\n",
+            db.display()
+        ),
     )?;
     let child = Command::new(program)
         .args(["run", "--config"])

@@ -77,7 +77,7 @@ struct Serve {
     /// Where the loops are kept; made on first use, by ffmpeg, in about a minute.
     #[arg(long, default_value_os_t = default_clips(), env = "FARWATCH_CLIPS")]
     clips: PathBuf,
-    /// How many of cam0, cam1, … (1080p, 3 Mbit/s) there are, beside h265, h265aac, aac, alaw, bframes, small, longgop
+    /// How many of cam0, cam1, … (1080p, 3 Mbit/s) there are, and of hd0, … (4 Mbit/s) and low0, … (360p, 256 kbit/s), beside h265, h265aac, aac, alaw, bframes, small, longgop
     /// (a keyframe every 10 s) and opengop.
     #[arg(long, default_value_t = 4)]
     mounts: u16,

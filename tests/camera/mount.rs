@@ -193,10 +193,13 @@ impl Drop for Seat {
 pub struct Mounts(BTreeMap<String, Rc<Mount>>);
 
 impl Mounts {
-    /// `cam0` to `cam(count-1)`, `light0` to `light(light-1)`, and one of each special kind.
+    /// `cam0` to `cam(count-1)`, as many of `hd` (4 Mbit/s) and `low` (256 kbit/s), `light0` to `light(light-1)`, and one of
+    /// each special kind.
     pub fn new(clips: &Clips, count: u16, light: u16) -> Self {
         let cam = |name: String| Mount { alt: Some(clips.alt.clone()), ..Mount::new(name, &clips.cam) };
         let mut all: Vec<Mount> = (0..count).map(|n| cam(format!("cam{n}"))).collect();
+        all.extend((0..count).map(|n| Mount::new(format!("hd{n}"), &clips.hd)));
+        all.extend((0..count).map(|n| Mount::new(format!("low{n}"), &clips.low)));
         all.extend((0..light).map(|n| Mount::new(format!("light{n}"), &clips.light)));
         all.push(Mount::new("longgop".to_owned(), &clips.longgop));
         all.push(Mount::new("opengop".to_owned(), &clips.opengop));
