@@ -151,6 +151,7 @@ async fn what_is_cut_short_gone_or_swapped_is_told_and_what_was_deleted_is_not()
             bytes: by_recorder.bytes,
             span: by_recorder.span().unwrap(),
             why: DeletedWhy::HardFloor,
+            at: None,
         })
         .unwrap();
     std::fs::remove_file(site.path(1)).unwrap();
