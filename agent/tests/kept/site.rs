@@ -7,7 +7,7 @@ use farwatch_agent::enrol::TrustedTime;
 use farwatch_agent::ledger::agent::AgentLedger;
 use farwatch_agent::ledger::entry::{Closed, ClosedWhy, Moment, RecorderEntry};
 use farwatch_agent::ledger::log::LogWriter;
-use farwatch_agent::vault::Vault;
+use farwatch_agent::vault::{Vault, Volume};
 use farwatch_shared::digest::Digest;
 use farwatch_shared::id::{CameraId, RecorderId, RunId, StreamName};
 use farwatch_shared::media::fragment::{Fragment, Sample, TrackPart, VIDEO_TRACK};
@@ -146,6 +146,7 @@ impl Site {
         catalog::start(CatalogConfig {
             dir: self.dir.path().join("catalog"),
             vault: self.vault(),
+            volume: Volume::new(self.vault().root().to_path_buf(), self.dir.path().join("volume")),
             recorder_ledgers: self.dir.path().join("logs"),
             evidence: Evidence { clock, trusted },
         })
