@@ -146,12 +146,18 @@ export class House {
   /** A recorder outlives its agent; this one is stopped by the id it wrote down itself. */
   async #recorder() {
     const { stdout } = await run("pgrep", ["-f", `farwatch-agent.*${join(this.folder, "agent")}`]).catch(() => ({ stdout: "" }));
-    for (const id of stdout.split("\n").map(Number).filter((id) => id > 1 && id !== process.pid)) {
+    const ids = stdout.split("\n").map(Number).filter((id) => id > 1 && id !== process.pid);
+    const lives = (id, signal = 0) => {
       try {
-        process.kill(id, "SIGTERM");
+        return process.kill(id, signal);
       } catch {
-        // It ended by itself.
+        return false; // It ended by itself.
       }
-    }
+    };
+    for (const id of ids) lives(id, "SIGTERM");
+    // It writes its last words into the folder that is about to go.
+    await until("the recorder's end", 20, () => !ids.some((id) => lives(id))).catch(() => {
+      for (const id of ids) lives(id, "SIGKILL");
+    });
   }
 }
