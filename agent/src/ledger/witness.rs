@@ -82,6 +82,7 @@ pub enum WitnessError {
 /// Runs until stopped; then a last checkpoint is made. `grew` changes when a recorder's log did.
 pub async fn witness(config: WitnessConfig, mut grew: watch::Receiver<u64>, stop: CancellationToken) {
     let mut witness = Witness::new(config);
+    witness.stop = stop.clone();
     loop {
         let stopping = stop.is_cancelled();
         let wait = match witness.pass(stopping).await {
@@ -124,6 +125,8 @@ pub struct Witness {
     heads: GrownHeads,
     checked: Option<BootNs>,
     gone_since: Option<BootNs>,
+    /// A stop does not wait for logs of a month to be read or for all their days to be stated.
+    stop: CancellationToken,
 }
 
 impl Witness {
@@ -143,6 +146,7 @@ impl Witness {
             heads: GrownHeads::default(),
             checked: None,
             gone_since: None,
+            stop: CancellationToken::new(),
             config,
         }
     }
@@ -173,7 +177,7 @@ impl Witness {
             } else if self.checked.is_none() {
                 self.checked = Some(now);
             }
-            if due.is_empty() {
+            if due.is_empty() || self.stop.is_cancelled() {
                 return Ok(());
             }
             self.state(&terms, due).await?;
@@ -188,7 +192,7 @@ impl Witness {
                 self.take_in(followed);
             }
             self.read = ahead;
-            if entries.len() < READ {
+            if entries.len() < READ || self.stop.is_cancelled() {
                 return;
             }
             tokio::task::yield_now().await;
