@@ -29,6 +29,7 @@ pub fn start_care(
 ) -> Care {
     let config = ScrubConfig {
         vault: base.vault.clone(),
+        volume: base.volume(),
         catalog: base.catalog.clone(),
         faults: base.faults.clone(),
         trusted: base.trusted.clone(),

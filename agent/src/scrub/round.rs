@@ -24,7 +24,7 @@ use crate::health::{About, Faults};
 use crate::ledger::deleted::deleted;
 use crate::media::worker::Launch;
 use crate::reconcile::RecorderView;
-use crate::vault::Vault;
+use crate::vault::{Vault, Volume};
 
 /// Entries of the catalog in one question.
 const PAGE: usize = 120;
@@ -35,10 +35,14 @@ const GONE: &str = "its file is gone, and nothing here deleted it";
 /// Files that were missing and are looked for again, at a time.
 const AGAIN: usize = 4_096;
 
+/// How often a disk that is not mounted is looked for.
+const UNMOUNTED: Duration = Duration::from_secs(10);
+
 /// What a scrub needs. Cheap to clone.
 #[derive(Clone)]
 pub struct ScrubConfig {
     pub vault: Vault,
+    pub volume: Volume,
     pub catalog: Catalog,
     pub faults: Faults,
     pub trusted: TrustedTime,
@@ -170,6 +174,10 @@ impl Work {
 
     /// One segment, at its pace.
     async fn one(&mut self, entry: Entry) {
+        // Of a disk that is not mounted every file would be missing; retention says what is wrong with it.
+        while self.config.volume.is_gone() {
+            tokio::time::sleep(UNMOUNTED).await;
+        }
         while let Some(wait) = self.config.pace.leaves_alone(self.standing()) {
             tokio::time::sleep(wait).await;
         }

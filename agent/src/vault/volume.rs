@@ -105,6 +105,12 @@ impl Volume {
         }
     }
 
+    /// Whether its disk is not mounted.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.look() == Standing::Gone
+    }
+
     fn adopt(&self, mark: Option<String>, own_mount: bool) -> io::Result<()> {
         let id = match mark {
             Some(id) => id,

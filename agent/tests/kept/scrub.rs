@@ -12,6 +12,7 @@ use farwatch_agent::media::worker::Launch;
 use farwatch_agent::reconcile::RecorderView;
 use farwatch_agent::scrub::pace::Pace;
 use farwatch_agent::scrub::{Progress, ScrubConfig, pictures, scrub};
+use farwatch_agent::vault::Volume;
 use farwatch_shared::id::{SegmentId, StreamName};
 use farwatch_shared::size::ByteSize;
 use farwatch_shared::time::{Clock, Span, WallMs};
@@ -43,6 +44,7 @@ impl Running {
         let (recorder_in, recorder) = watch::channel(RecorderView::default());
         let config = ScrubConfig {
             vault: site.vault(),
+            volume: Volume::new(site.vault().root().to_path_buf(), site.dir.path().join("volume")),
             catalog: site.catalog(Clock::real(), TrustedTime::unpersisted(Clock::real())),
             faults: Faults::new(ledger.clone()),
             trusted: TrustedTime::unpersisted(Clock::real()),
