@@ -1,6 +1,6 @@
 //! Power cuts of a recording box: at most two seconds are lost, no synced byte, and nobody repairs anything.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use farwatch_agent::ledger::entry::{Closed, Gap, RecorderEntry};
 use farwatch_agent::ledger::log::LogReader;
 use farwatch_agent::store::Db;
 use farwatch_agent::vault::{Vault, VaultError};
+use farwatch_shared::digest::Digest;
 use farwatch_shared::id::{CameraId, SegmentId, StreamName};
 use farwatch_shared::time::{Clock, Span, WallMs};
 use farwatch_shared::wire::latest::GapCause;
@@ -18,13 +19,14 @@ use farwatch_tests::frames;
 use farwatch_tests::raw::now;
 use farwatch_tests::shim::{Call, StopAt};
 use farwatch_tests::truth::{FRAME_MS, FrameIndex, Line};
+use farwatch_tests::wait::until;
 
 use crate::house::MOUNTS;
 use crate::powered::{Cut, Moment, Powered, Syncs};
 
 /// The stated bound.
 const MOST_LOST_MS: u64 = 2_000;
-const SETTINGS: &str = "segment_seconds = 4\n";
+const SETTINGS: &str = "segment_seconds = 6\n";
 
 const fn at(call: Call, after: bool, path: &'static str, skip: i64) -> Moment {
     Moment::At(StopAt { call, after, path, skip })
@@ -64,12 +66,7 @@ struct Cost {
 
 /// One boot, one cut, one boot from what is left.
 async fn round(powered: &mut Powered, moment: Moment, tear: bool) -> Result<Cost, String> {
-    let at_start = matches!(moment, Moment::At(StopAt { call: Call::Unlink, .. }));
-    if let (Moment::At(stop), true) = (moment, at_start) {
-        powered.kill().await;
-        powered.shim.stop_at(stop);
-        powered.start(Syncs::Real);
-    } else if let Moment::At(stop) = moment {
+    if let Moment::At(stop) = moment {
         powered.shim.stop_at(stop);
     }
     let cut = powered.cut(moment).await;
@@ -78,14 +75,55 @@ async fn round(powered: &mut Powered, moment: Moment, tear: bool) -> Result<Cost
         return Err(format!("synced bytes are lost: {broken:#?}"));
     }
     let torn = if tear { cut.tear() } else { 0 };
+    // Retention may take what it finds as soon as the box is up.
+    let left = Left::of(powered, &cut)?;
     powered.start(Syncs::Real);
-    powered.recorded_past(now().0 + 500).await;
-    settle(powered, &cut, torn)
+    until("every camera recording again", Duration::from_secs(60), || {
+        let vault = Vault::new(powered.vault());
+        let records = |camera: &String| {
+            let made = segments(&vault, camera, powered.boot).unwrap_or_default();
+            made.iter().any(|segment| vault.read(segment).is_ok_and(|contents| contents.pieces.len() > 1))
+        };
+        std::future::ready(powered.cameras.iter().all(records).then_some(()))
+    })
+    .await;
+    settle(powered, &cut, &left, torn)
+}
+
+/// What is whole on the disk before anything of ours has touched it: what recovery must keep, to the byte.
+struct Left {
+    /// By camera, in the order of [`MOUNTS`].
+    frames: Vec<BTreeSet<FrameIndex>>,
+    digests: BTreeMap<SegmentId, Digest>,
+}
+
+impl Left {
+    fn of(powered: &Powered, cut: &Cut) -> Result<Self, String> {
+        let vault = Vault::new(powered.vault());
+        let mut left = Self { frames: Vec::new(), digests: BTreeMap::new() };
+        for camera in &powered.cameras {
+            let segments = segments(&vault, camera, cut.boot)?;
+            left.frames.push(decoded_all(&vault, &segments)?);
+            for segment in segments {
+                if let Ok(contents) = vault.read(&segment)
+                    && contents.pieces.len() > 1
+                {
+                    left.digests.insert(segment, contents.digest());
+                }
+            }
+        }
+        Ok(left)
+    }
 }
 
 /// Holds what is there now against what the cameras sent and what the ledger says.
-fn settle(powered: &Powered, cut: &Cut, torn: usize) -> Result<Cost, String> {
+fn settle(powered: &Powered, cut: &Cut, left: &Left, torn: usize) -> Result<Cost, String> {
     let vault = Vault::new(powered.vault());
+    let afters = powered
+        .cameras
+        .iter()
+        .map(|camera| decoded_all(&vault, &segments(&vault, camera, powered.boot)?))
+        .collect::<Result<Vec<_>, String>>()?;
     let (closed, gaps) = ledger(&powered.agent.dir)?;
     for closed in &closed {
         match vault.read(&closed.segment) {
@@ -104,6 +142,11 @@ fn settle(powered: &Powered, cut: &Cut, torn: usize) -> Result<Cost, String> {
             Err(error) => return Err(format!("{}: {error}", closed.segment)),
         }
     }
+    for (segment, digest) in &left.digests {
+        if !closed.iter().any(|closed| closed.segment == *segment && closed.digest == *digest) {
+            return Err(format!("{segment} was whole up to somewhere and is not ledgered so"));
+        }
+    }
     let mut cost = Cost {
         lost_ms: Vec::new(),
         ledger_ms: Vec::new(),
@@ -112,7 +155,8 @@ fn settle(powered: &Powered, cut: &Cut, torn: usize) -> Result<Cost, String> {
         torn,
     };
     let journal = powered.eye.journal().map_err(|e| e.to_string())?;
-    for (camera, mount) in powered.cameras.iter().zip(MOUNTS) {
+    for (at, (camera, mount)) in powered.cameras.iter().zip(MOUNTS).enumerate() {
+        let (before, after) = (&left.frames[at], &afters[at]);
         let id: CameraId = camera.parse().map_err(|_| "no camera's id".to_owned())?;
         let sent: BTreeSet<FrameIndex> = journal
             .iter()
@@ -123,11 +167,11 @@ fn settle(powered: &Powered, cut: &Cut, torn: usize) -> Result<Cost, String> {
                 _ => None,
             })
             .collect();
-        let (before, after) = recorded(&vault, id, cut.boot)?;
         let Some(last_sent) = sent.last() else { continue };
         let last = before.last().map_or_else(|| sent.first().map_or(0, |f| f.0 - 1), |f| f.0);
         cost.lost_ms.push(last_sent.0.saturating_sub(last) * FRAME_MS);
-        let Some((last, first)) = before.last().zip(after.first()) else { continue };
+        let Some(last) = before.last() else { continue };
+        let first = after.first().ok_or_else(|| format!("{mount}: no frame decodes from what is recorded now"))?;
         let missing = i64::try_from((first.0 - last.0 - 1) * FRAME_MS).unwrap_or(i64::MAX);
         let of_hole: Vec<&Gap> = gaps
             .iter()
@@ -167,26 +211,26 @@ fn ledger(dir: &Path) -> Result<(Vec<Closed>, Vec<Gap>), String> {
     Ok((closed, gaps))
 }
 
-/// Frames that decode from a camera's files: those of the boot that ended, those of later runs.
-fn recorded(
-    vault: &Vault,
-    camera: CameraId,
-    boot: u32,
-) -> Result<(BTreeSet<FrameIndex>, BTreeSet<FrameIndex>), String> {
-    let (mut before, mut after) = (BTreeSet::new(), BTreeSet::new());
-    let runs = vault.runs(camera, StreamName::Main).map_err(|e| e.to_string())?;
-    let ended = runs.iter().filter(|run| run.boot == boot).map(|run| run.counter).max();
-    for run in runs {
-        let frames = match ended {
-            _ if run.boot == boot => &mut before,
-            Some(last) if run.counter > last => &mut after,
-            _ => continue,
-        };
-        for found in vault.segments(camera, StreamName::Main, run).map_err(|e| e.to_string())? {
-            frames.extend(decoded(vault, &found.segment)?);
+/// A camera's segments of one boot.
+fn segments(vault: &Vault, camera: &str, boot: u32) -> Result<Vec<SegmentId>, String> {
+    let camera: CameraId = camera.parse().map_err(|_| "no camera's id".to_owned())?;
+    let mut segments = Vec::new();
+    for run in vault.runs(camera, StreamName::Main).map_err(|e| e.to_string())? {
+        if run.boot == boot {
+            let found = vault.segments(camera, StreamName::Main, run).map_err(|e| e.to_string())?;
+            segments.extend(found.into_iter().map(|found| found.segment));
         }
     }
-    Ok((before, after))
+    Ok(segments)
+}
+
+/// Every frame that decodes from these files.
+fn decoded_all(vault: &Vault, segments: &[SegmentId]) -> Result<BTreeSet<FrameIndex>, String> {
+    let mut frames = BTreeSet::new();
+    for segment in segments {
+        frames.extend(decoded(vault, segment)?);
+    }
+    Ok(frames)
 }
 
 fn decoded(vault: &Vault, segment: &SegmentId) -> Result<Vec<FrameIndex>, String> {

@@ -68,7 +68,8 @@ pub struct Powered {
     /// Which of the two the image lies on.
     on: usize,
     started_ms: i64,
-    boot: u32,
+    /// First half of the running boot's id.
+    pub boot: u32,
     keep: tempfile::TempDir,
 }
 
