@@ -271,7 +271,7 @@ async fn a_power_cut_loses_at_most_two_seconds_and_no_synced_byte_and_needs_no_r
     let mut powered = Powered::build(SETTINGS).await;
     powered.start(Syncs::Real);
     powered.recorded_past(now().0 + 2_000).await;
-    let count = rounds(7, 50);
+    let count = rounds(5, 50);
     let mut lost = Vec::new();
     for (n, (name, moment)) in (1..=count).zip(MOMENTS.into_iter().cycle()) {
         let cost = round(&mut powered, moment, n % 2 == 0).await;
