@@ -173,9 +173,11 @@ fn settle(powered: &Powered, cut: &Cut, left: &Left, torn: usize) -> Result<Cost
         let Some(last) = before.last() else { continue };
         let first = after.first().ok_or_else(|| format!("{mount}: no frame decodes from what is recorded now"))?;
         let missing = i64::try_from((first.0 - last.0 - 1) * FRAME_MS).unwrap_or(i64::MAX);
+        // A frame more: where the last one that is there ends.
+        let last_ms = i64::try_from(last.wall_ms() + 3 * FRAME_MS).unwrap_or(i64::MAX);
         let of_hole: Vec<&Gap> = gaps
             .iter()
-            .filter(|gap| gap.camera == id && gap.end.wall_ms.0 > cut.at_ms && gap.start.wall_ms.0 <= now().0)
+            .filter(|gap| gap.camera == id && gap.end.wall_ms.0 > last_ms && gap.start.wall_ms.0 <= now().0)
             .collect();
         let ledgered: i64 = of_hole.iter().map(|gap| gap.end.wall_ms.since(gap.start.wall_ms)).sum();
         if let Some(wrong) = of_hole.iter().find(|gap| gap.cause != GapCause::Power) {
@@ -193,22 +195,25 @@ fn settle(powered: &Powered, cut: &Cut, left: &Left, torn: usize) -> Result<Cost
     }
 }
 
-/// Every closed segment and every gap of all the recorders' logs, which must read to their ends.
+/// Every closed segment, as it was told of last, and every gap of all the recorders' logs, which must read to their ends.
 fn ledger(dir: &Path) -> Result<(Vec<Closed>, Vec<Gap>), String> {
-    let (mut closed, mut gaps) = (Vec::new(), Vec::new());
-    for entry in std::fs::read_dir(Home::new(dir).recorder_ledgers()).map_err(|e| e.to_string())?.flatten() {
-        let Ok(mut log) = LogReader::open(&entry.path(), None) else { continue };
+    let (mut closed, mut gaps) = (BTreeMap::new(), Vec::new());
+    let found = std::fs::read_dir(Home::new(dir).recorder_ledgers()).map_err(|e| e.to_string())?;
+    // Names rise with time.
+    let paths: BTreeSet<_> = found.flatten().map(|entry| entry.path()).collect();
+    for path in paths {
+        let Ok(mut log) = LogReader::open(&path, None) else { continue };
         while let Some((_, entry)) = log.next_as().map_err(|e| e.to_string())? {
             match entry {
                 RecorderEntry::Closed(segment) | RecorderEntry::Recovered { closed: segment, .. } => {
-                    closed.push(segment)
+                    closed.insert(segment.segment, segment);
                 }
                 RecorderEntry::Gap(gap) => gaps.push(gap),
                 _ => {}
             }
         }
     }
-    Ok((closed, gaps))
+    Ok((closed.into_values().collect(), gaps))
 }
 
 /// A camera's segments of one boot.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use farwatch_shared::id::{CameraId, RecorderId, StreamName};
+use farwatch_shared::id::{CameraId, RecorderId, SegmentId, StreamName};
 use farwatch_shared::media::nal::{Codec, Picture};
 use farwatch_shared::size::ByteSize;
 use farwatch_shared::time::{ClockState, SimClock, WallMs};
@@ -192,6 +192,39 @@ fn the_hole_around_a_dead_recorder_begins_where_its_last_fragment_ended() {
         });
         assert_eq!(linked.flatten().map(|link| link.digest), Some(recovered.digest), "run joins to run");
     }
+}
+
+// PEERS 2
+#[test]
+fn a_segment_the_log_has_whole_and_the_disk_has_torn_is_cut_and_the_difference_is_told() {
+    let mut site = Site::new();
+    let (mut hand, intake) = site.start(&site.boot("one"));
+    site.run(&mut hand, &intake, 20 * 6 + 3);
+    drop(hand);
+    let logged = site.closed().pop().unwrap();
+    let path = site.vault().path(&logged.segment);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let torn = bytes.len() - 3_000;
+    bytes[torn..].fill(0x5a);
+    std::fs::write(&path, &bytes).unwrap();
+    let next = SegmentId { sequence: logged.segment.sequence + 1, ..logged.segment };
+    std::fs::remove_file(site.vault().path(&next)).unwrap();
+    site.frame = 20 * 8;
+    let (mut hand, intake) = site.start(&site.boot("two"));
+    site.run(&mut hand, &intake, 30);
+    let entries = site.entries();
+    let recovered = entries.iter().find_map(|e| match e {
+        RecorderEntry::Recovered { closed, .. } if closed.segment == logged.segment => Some(closed.clone()),
+        _ => None,
+    });
+    let recovered = recovered.expect("the torn segment is told of again");
+    assert!(recovered.end.wall_ms < logged.end.wall_ms && recovered.bytes < logged.bytes);
+    let told = entries.iter().any(|e| {
+        matches!(e, RecorderEntry::Gap(gap) if gap.cause == GapCause::Power
+            && (gap.start, gap.end) == (recovered.end, logged.end))
+    });
+    assert!(told, "{entries:#?}");
+    assert_eq!(site.vault().read(&logged.segment).unwrap().digest(), recovered.digest);
 }
 
 #[test]

@@ -18,16 +18,19 @@ use super::book::Book;
 use super::clocks::Boot;
 use super::hole::{Hole, NOTHING_DUE};
 use super::intake::StreamKey;
-use crate::ledger::entry::{Closed, ClosedWhy, DeletedWhy, Moment, RecorderEntry, RunLink, StreamEnd};
+use crate::ledger::entry::{Closed, ClosedWhy, DeletedWhy, Gap, Moment, RecorderEntry, RunLink, StreamEnd};
 use crate::ledger::log::{LogError, LogReader};
 use crate::vault::{Contents, Vault, VaultError};
+
+/// Twice the bound on how long a written byte may not be safe.
+const SAFE_AFTER_MS: i64 = 4_000;
 
 /// Where the streams ended, as far as the logs go.
 #[derive(Debug, Default)]
 pub struct Past {
     pub ends: BTreeMap<StreamKey, StreamEnd>,
-    /// Size of each stream's last segment as the log has it.
-    sizes: BTreeMap<StreamKey, ByteSize>,
+    /// Size and end of each stream's last segment as the log has it.
+    sizes: BTreeMap<StreamKey, (ByteSize, Moment)>,
     boot_id: String,
     /// Streams that were being written when their recorder died.
     pub torn: BTreeSet<StreamKey>,
@@ -86,7 +89,15 @@ impl Past {
         let link = RunLink { run: closed.segment.run, last_sequence: closed.segment.sequence, digest: closed.digest };
         let end = self.end(key, closed.end);
         (end.last, end.idle) = (Some(link), closed.why == ClosedWhy::NotDue);
-        self.sizes.insert(key, closed.bytes);
+        self.sizes.insert(key, (closed.bytes, closed.end));
+    }
+
+    /// Where the log says a segment ended that it knows as its stream's last.
+    fn logged_end(&self, segment: &SegmentId) -> Option<Moment> {
+        let key = (segment.camera, segment.stream);
+        let last = self.ends.get(&key)?.last?;
+        let is_last = (last.run, last.last_sequence) == (segment.run, segment.sequence);
+        self.sizes.get(&key).filter(|_| is_last).map(|(_, end)| *end)
     }
 }
 
@@ -130,6 +141,11 @@ pub fn recover(ledgers: &Path, vault: &Vault, book: &Book, boot: &Boot, now: Mom
                     tracing::info!(%segment, cut = cut.bytes(), "segment recovered");
                     // A file of another boot has that boot's clock in it.
                     past.boot_id = vault.ident(&segment)?.boot_id;
+                    if let Some(end) = past.logged_end(&segment)
+                        && closed.end.wall_ms < end.wall_ms
+                    {
+                        book.write(unsaved(&closed, end));
+                    }
                     past.learn_closed(&closed);
                     past.torn.insert(key);
                     book.write(RecorderEntry::Recovered { closed, cut });
@@ -141,6 +157,19 @@ pub fn recover(ledgers: &Path, vault: &Vault, book: &Book, boot: &Boot, now: Mom
     }
     book.write(RecorderEntry::Settled { streams: past.ends.values().cloned().collect() });
     Ok(past)
+}
+
+/// What the log had as recorded and the disk did not have yet when the power went.
+fn unsaved(closed: &Closed, end: Moment) -> RecorderEntry {
+    RecorderEntry::Gap(Gap {
+        camera: closed.segment.camera,
+        stream: closed.segment.stream,
+        start: closed.end,
+        end,
+        cause: GapCause::Power,
+        detail: Some("it was not safe on the disk yet when the power went".into()),
+        across_boots: true,
+    })
 }
 
 /// The logs to read, oldest first.
@@ -237,17 +266,29 @@ fn suspects(vault: &Vault, key: StreamKey, past: &Past, boot: &Boot) -> Result<V
     for run in runs {
         for found in vault.segments(camera, stream, run)? {
             let known = last.is_some_and(|last| run == last.run && found.segment.sequence <= last.last_sequence);
-            // The log may be ahead of the file only across a power cut.
-            let is_last = last.is_some_and(|l| run == l.run && found.segment.sequence == l.last_sequence);
-            let short = is_last
-                && end.is_some_and(|end| end.boot_id != boot.id)
-                && past.sizes.get(&key).is_some_and(|size| found.size < *size);
-            if !known || short {
+            // The log may be ahead of the file only across a power cut: by its length, or by its content.
+            let logged = last.filter(|l| run == l.run && found.segment.sequence == l.last_sequence);
+            let other_boot = end.is_some_and(|end| end.boot_id != boot.id);
+            let ahead = logged.filter(|_| other_boot).is_some_and(|logged| {
+                past.sizes.get(&key).is_some_and(|(size, _)| found.size < *size)
+                    || (!has_long_successor(vault, found.segment)
+                        && vault.read(&found.segment).is_ok_and(|contents| contents.digest() != logged.digest))
+            });
+            if !known || ahead {
                 suspects.push(found.segment);
             }
         }
     }
     Ok(suspects)
+}
+
+/// Whether the file after this one was written to for so long that this one was safe by then.
+fn has_long_successor(vault: &Vault, segment: SegmentId) -> bool {
+    let next = SegmentId { sequence: segment.sequence.saturating_add(1), ..segment };
+    let Ok(ident) = vault.ident(&next) else { return false };
+    let written = fs::metadata(vault.path(&next)).and_then(|m| m.modified()).ok();
+    let written = written.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+    written.and_then(|at| i64::try_from(at.as_millis()).ok()).is_some_and(|at| at - ident.wall_ms.0 >= SAFE_AFTER_MS)
 }
 
 /// Cuts a file back to its last whole fragment and describes what is left; `None` when that is nothing.
