@@ -227,6 +227,33 @@ fn a_segment_the_log_has_whole_and_the_disk_has_torn_is_cut_and_the_difference_i
     assert_eq!(site.vault().read(&logged.segment).unwrap().digest(), recovered.digest);
 }
 
+// EVD-01
+#[test]
+fn an_altered_segment_is_not_made_good_by_a_power_cut() {
+    let mut site = Site::new();
+    let (mut hand, intake) = site.start(&site.boot("one"));
+    site.run(&mut hand, &intake, 20 * 6 + 3);
+    drop(hand);
+    let logged = site.closed().pop().unwrap();
+    let path = site.vault().path(&logged.segment);
+    let mut altered = std::fs::read(&path).unwrap();
+    // A digit of what the file says of itself: every fragment stays whole, and only the digest is another.
+    let name = b"\"width\":";
+    let at = altered.windows(name.len()).position(|w| w == name).unwrap() + name.len();
+    altered[at] = if altered[at] == b'1' { b'2' } else { b'1' };
+    std::fs::write(&path, &altered).unwrap();
+    assert_ne!(site.vault().read(&logged.segment).unwrap().digest(), logged.digest);
+    let next = SegmentId { sequence: logged.segment.sequence + 1, ..logged.segment };
+    std::fs::remove_file(site.vault().path(&next)).unwrap();
+    site.frame = 20 * 8;
+    let (mut hand, intake) = site.start(&site.boot("two"));
+    site.run(&mut hand, &intake, 30);
+    let is_told =
+        |e: &RecorderEntry| matches!(e, RecorderEntry::Recovered { closed, .. } if closed.segment == logged.segment);
+    assert!(!site.entries().iter().any(is_told), "the log stands by the digest it has");
+    assert_eq!(std::fs::read(&path).unwrap(), altered);
+}
+
 #[test]
 fn a_stream_switched_off_and_on_again_is_missed_by_the_operators_wish() {
     let mut site = Site::new();

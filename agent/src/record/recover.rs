@@ -266,13 +266,15 @@ fn suspects(vault: &Vault, key: StreamKey, past: &Past, boot: &Boot) -> Result<V
     for run in runs {
         for found in vault.segments(camera, stream, run)? {
             let known = last.is_some_and(|last| run == last.run && found.segment.sequence <= last.last_sequence);
-            // The log may be ahead of the file only across a power cut: by its length, or by its content.
+            // The log may be ahead of the file only across a power cut: by its length, or by fragments whose checksum is
+            // wrong. Whole fragments with another digest were not torn but altered: they stay, and are found to be.
             let logged = last.filter(|l| run == l.run && found.segment.sequence == l.last_sequence);
             let other_boot = end.is_some_and(|end| end.boot_id != boot.id);
-            let ahead = logged.filter(|_| other_boot).is_some_and(|logged| {
-                past.sizes.get(&key).is_some_and(|(size, _)| found.size < *size)
-                    || (!has_long_successor(vault, found.segment)
-                        && vault.read(&found.segment).is_ok_and(|contents| contents.digest() != logged.digest))
+            let ahead = logged.filter(|_| other_boot).is_some_and(|_| {
+                let Some((size, _)) = past.sizes.get(&key) else { return false };
+                let is_torn = |contents: Contents| contents.size() < *size;
+                found.size < *size
+                    || (!has_long_successor(vault, found.segment) && vault.read(&found.segment).is_ok_and(is_torn))
             });
             if !known || ahead {
                 suspects.push(found.segment);
