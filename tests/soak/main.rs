@@ -6,3 +6,4 @@ mod books;
 mod day;
 mod hour;
 mod lens;
+mod proofs;

@@ -32,7 +32,7 @@ use super::sync::Syncer;
 use super::{mount, recover};
 use crate::camera::Item;
 use crate::ledger::entry::{ClosedWhy, Gap, Moment, RecorderEntry, RunLink, StreamEnd};
-use crate::recorder::protocol::{PlanMode, Up};
+use crate::recorder::protocol::{FragmentWritten, PlanMode, Up};
 use crate::vault::{Vault, VaultError};
 
 /// Frames are taken up in batches this far apart: fewer wake-ups, and little is lost to a crash.
@@ -84,6 +84,8 @@ pub struct Hand {
     disk_error: Option<WallMs>,
     last_tick: BootNs,
     pub(super) actions: Vec<Action>,
+    /// Written and not yet announced.
+    fresh: Vec<FragmentWritten>,
 }
 
 pub(super) struct Stream {
@@ -126,6 +128,7 @@ impl Hand {
             disk_error,
             last_tick: BootNs(0),
             actions: Vec::new(),
+            fresh: Vec::new(),
         })
     }
 
@@ -146,6 +149,7 @@ impl Hand {
         while let Some((key, handed)) = self.intake.take() {
             self.handle(key, handed);
         }
+        self.announce();
         let now = clocks::now(&self.tools.clock);
         if now.boot_ns.since(self.last_tick) < TICK.as_nanos() as i64 {
             return;
@@ -163,6 +167,11 @@ impl Hand {
             self.act(key);
             self.note_state(key, now);
         }
+    }
+
+    /// All that was written in one turn in one go: a wake-up costs more than what it says.
+    fn announce(&mut self) {
+        self.tools.book.wakeups().say_all(self.fresh.drain(..).map(Up::Fragment));
     }
 
     fn handle(&mut self, key: StreamKey, handed: Handed) {
@@ -299,8 +308,12 @@ impl Hand {
         for action in actions {
             match action {
                 Action::Open(start) => stream.open(key, start, &self.tools, &mut self.counter),
-                Action::Write(out) => stream.write(key, out, &self.tools),
-                Action::Close { end, why } => stream.close(key, end, why, &self.tools),
+                Action::Write(out) => stream.write(key, out, &self.tools, &mut self.fresh),
+                Action::Close { end, why } => {
+                    // A file is not heard of after its end.
+                    self.tools.book.wakeups().say_all(self.fresh.drain(..).map(Up::Fragment));
+                    stream.close(key, end, why, &self.tools);
+                }
                 Action::Gap(piece) => self.tools.ledger_gap(key, piece),
                 Action::Defect(name) => {
                     self.tools.board.note(key, |f| *f.defects.entry(name.into()).or_default() += 1);
@@ -383,7 +396,7 @@ impl Stream {
         }
     }
 
-    fn write(&mut self, key: StreamKey, out: Out, tools: &Tools) {
+    fn write(&mut self, key: StreamKey, out: Out, tools: &Tools, fresh: &mut Vec<FragmentWritten>) {
         let (Some(file), None) = (&mut self.file, &self.failed) else { return };
         if let Some(why) = tools.gate.why_shut() {
             self.failed = Some(why);
@@ -394,9 +407,7 @@ impl Stream {
             Ok(pieces) => {
                 tools.syncer.written(file.handle());
                 tools.board.note(key, |f| f.written(&pieces, end));
-                for piece in pieces {
-                    tools.book.wakeups().say(&Up::Fragment(piece));
-                }
+                fresh.extend(pieces);
             }
             Err(error) => self.fail("written", &error, key),
         }

@@ -42,6 +42,8 @@ use crate::vault::{Vault, Volume};
 
 /// How often the streams' states are looked at.
 const LOOK: Duration = Duration::from_millis(500);
+/// How long packets gather before they are read. Everything the recorder is told waits so long too.
+const GATHER: Duration = Duration::from_millis(20);
 /// A recorder without cameras says at least this often that it lives.
 const LIFE_NS: i64 = 10_000_000_000;
 /// Whoever wants more says so again.
@@ -68,7 +70,10 @@ pub fn run(home: &Home, clock: Clock) -> anyhow::Result<()> {
         Ok(how) => tracing::warn!(?how, "this kernel cannot confine the recorder fully"),
         Err(error) => tracing::warn!(error, "the recorder runs without confinement"),
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // What comes from the cameras gathers a moment in the kernel and is read in one go: a camera's packets come hundreds of
+    // times a second, and being woken for each costs more than reading them.
+    let gather = || std::thread::sleep(GATHER);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().on_thread_park(gather).build()?;
     runtime.block_on(record(home, clock))
 }
 

@@ -60,19 +60,15 @@ impl Wakeups {
 
     /// Says something to every listener.
     pub fn say(&self, up: &Up) {
-        let mut inner = self.inner();
-        match up {
-            Up::Camera(status) => {
-                inner.streams.insert((status.camera, status.stream), status.clone());
-            }
-            Up::Planned { plan } => inner.plan = *plan,
-            _ => {}
+        self.inner().say(std::slice::from_ref(up));
+    }
+
+    /// Says several things at once: they go out in one write.
+    pub fn say_all(&self, ups: impl ExactSizeIterator<Item = Up>) {
+        if ups.len() > 0 {
+            let ups: Vec<Up> = ups.collect();
+            self.inner().say(&ups);
         }
-        if inner.listeners.is_empty() {
-            return;
-        }
-        let line = line(up);
-        inner.listeners.retain_mut(|listener| listener.say(&line));
     }
 
     /// Forgets streams that are no longer planned.
@@ -95,28 +91,47 @@ impl Wakeups {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             plan: inner.plan,
         };
-        listener.say(&line(&hello));
+        listener.say(&lines(&[hello]), 1);
         for status in inner.streams.values() {
-            listener.say(&line(&Up::Camera(status.clone())));
+            listener.say(&lines(&[Up::Camera(status.clone())]), 1);
         }
         inner.listeners.push(listener);
         Some(heard)
     }
 }
 
+impl Inner {
+    fn say(&mut self, ups: &[Up]) {
+        for up in ups {
+            match up {
+                Up::Camera(status) => {
+                    self.streams.insert((status.camera, status.stream), status.clone());
+                }
+                Up::Planned { plan } => self.plan = *plan,
+                _ => {}
+            }
+        }
+        if self.listeners.is_empty() {
+            return;
+        }
+        let lines = lines(ups);
+        self.listeners.retain_mut(|listener| listener.say(&lines, ups.len() as u64));
+    }
+}
+
 impl Listener {
-    /// False once the listener is gone.
-    fn say(&mut self, line: &Arc<str>) -> bool {
+    /// False once the listener is gone. `count` is how many things the lines say.
+    fn say(&mut self, lines: &Arc<str>, count: u64) -> bool {
         if self.missed > 0 {
-            let lagged = self::line(&Up::Lagged { missed: self.missed });
+            let lagged = self::lines(&[Up::Lagged { missed: self.missed }]);
             if self.queue.try_send(lagged).is_ok() {
                 self.missed = 0;
             }
         }
-        match self.queue.try_send(Arc::clone(line)) {
+        match self.queue.try_send(Arc::clone(lines)) {
             Ok(()) => true,
             Err(mpsc::error::TrySendError::Full(_)) => {
-                self.missed += 1;
+                self.missed += count;
                 true
             }
             Err(mpsc::error::TrySendError::Closed(_)) => false,
@@ -124,11 +139,10 @@ impl Listener {
     }
 }
 
-fn line(up: &Up) -> Arc<str> {
+fn lines(ups: &[Up]) -> Arc<str> {
     // Our own types always serialise; an empty line is skipped by every reader.
-    let mut text = serde_json::to_string(up).unwrap_or_default();
-    text.push('\n');
-    text.into()
+    let lines = ups.iter().map(|up| serde_json::to_string(up).unwrap_or_default() + "\n");
+    lines.collect::<String>().into()
 }
 
 /// Binds the socket, for the owner only. A socket of the same name is left from a crash: names are never used twice.

@@ -130,10 +130,58 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
     Plan { takes: draft.takes, clearing, short: ByteSize(short) }
 }
 
+/// What is left of a lot.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Rest {
+    oldest: WallMs,
+    lot: Lot,
+    bytes: u64,
+    /// Bytes of one of its segments, on the average.
+    segment: u64,
+}
+
+impl Rest {
+    /// Bytes that lie before an instant, if they lie evenly from the oldest to the end of the day.
+    fn before(&self, until: WallMs) -> u64 {
+        let whole = day_start(self.lot.day + 1).since(self.oldest).max(1);
+        let part = until.since(self.oldest).clamp(0, whole);
+        let bytes = u128::from(self.bytes) * u128::from(part.unsigned_abs()) / u128::from(whole.unsigned_abs());
+        u64::try_from(bytes).unwrap_or(u64::MAX)
+    }
+}
+
+/// How much each lot gives so that `need` bytes go and no stream loses younger footage than the others: all are cut back to
+/// the same instant, in whole segments and never by more than was asked for. `rests` are sorted, the oldest first.
+fn shares(rests: &[Rest], need: u64) -> Vec<u64> {
+    let Some(first) = rests.first() else { return Vec::new() };
+    let ends = rests.iter().map(|rest| day_start(rest.lot.day + 1).max(rest.oldest.plus_ms(1)));
+    let (mut low, mut high) = (first.oldest, ends.max().unwrap_or(first.oldest));
+    while high.since(low) > 1 {
+        let middle = low.plus_ms(high.since(low) / 2);
+        let sum = rests.iter().fold(0u64, |sum, rest| sum.saturating_add(rest.before(middle)));
+        if sum < need { low = middle } else { high = middle }
+    }
+    let (mut due, mut given) = (0u64, 0u64);
+    let mut shares: Vec<u64> = Vec::with_capacity(rests.len());
+    for rest in rests {
+        due = due.saturating_add(rest.before(high)).min(need);
+        let open = due - given;
+        let share = if open >= rest.bytes { rest.bytes } else { open / rest.segment * rest.segment };
+        given += share;
+        shares.push(share);
+    }
+    // Less than a segment is left over: the oldest that has more gives it.
+    for (rest, share) in rests.iter().zip(&mut shares) {
+        let more = (rest.bytes - *share).min(need - given);
+        *share += more;
+        given += more;
+    }
+    shares
+}
+
 struct Draft<'a> {
     situation: &'a Situation<'a>,
-    /// What is left of each lot, and the age of its oldest.
-    lots: Vec<(WallMs, Lot, u64)>,
+    rests: Vec<Rest>,
     takes: Vec<Take>,
     taken: u64,
     /// Of the allowance.
@@ -142,45 +190,51 @@ struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     fn new(situation: &'a Situation<'a>) -> Self {
-        let mut lots = Vec::new();
+        let mut rests = Vec::new();
         for (stream, days) in situation.ages {
             for (day, figures) in days {
                 for (class, sum) in [(Class::Plain, figures.plain), (Class::Event, figures.event)] {
                     let lot = Lot { stream: *stream, day: *day, class };
                     if let Some(oldest) = oldest(situation, lot, sum, figures.first_ms) {
-                        lots.push((oldest, lot, sum.bytes));
+                        let segment = (sum.bytes / u64::from(sum.segments.max(1))).max(1);
+                        rests.push(Rest { oldest, lot, bytes: sum.bytes, segment });
                     }
                 }
             }
         }
-        lots.sort_unstable();
-        Self { situation, lots, takes: Vec::new(), taken: 0, left: situation.allowance.0 }
+        rests.sort_unstable();
+        Self { situation, rests, takes: Vec::new(), taken: 0, left: situation.allowance.0 }
     }
 
     /// Takes from the lots, the oldest first, until `need` is met or the allowance is used up.
-    fn take(&mut self, ground: Ground, why: DeletedWhy, mut need: u64, of: impl Fn(CameraId) -> bool) {
+    fn take(&mut self, ground: Ground, why: DeletedWhy, need: u64, of: impl Fn(CameraId) -> bool) {
         let Situation { now, policy, .. } = self.situation;
-        for (oldest, lot, bytes) in &mut self.lots {
-            if need == 0 || self.left == 0 {
-                return;
-            }
-            let camera = lot.stream.camera;
-            let rule = policy.rule(camera);
-            if *bytes == 0 || !of(camera) || !may_go(ground, &rule, lot.stream.stream, lot.class, *oldest, now) {
+        let need = need.min(self.left);
+        if need == 0 {
+            return;
+        }
+        let may = |rest: &Rest| {
+            let Lot { stream, class, .. } = rest.lot;
+            let rule = policy.rule(stream.camera);
+            rest.bytes > 0 && of(stream.camera) && may_go(ground, &rule, stream.stream, class, rest.oldest, now)
+        };
+        let (of_these, going): (Vec<usize>, Vec<Rest>) =
+            self.rests.iter().copied().enumerate().filter(|(_, rest)| may(rest)).unzip();
+        for ((at, rest), share) in of_these.into_iter().zip(&going).zip(shares(&going, need)) {
+            if share == 0 {
                 continue;
             }
-            let take = (*bytes).min(need).min(self.left);
+            let rule = policy.rule(rest.lot.stream.camera);
             // A step that takes what is older than was promised breaks no promise.
-            let kept = now.is_past(*oldest, promised_days(&rule, lot.class));
+            let kept = now.is_past(rest.oldest, promised_days(&rule, rest.lot.class));
             let (ground, why) = match why {
                 DeletedWhy::Breach if kept => (Ground::Promise, DeletedWhy::Space),
                 why => (ground, why),
             };
-            self.takes.push(Take { lot: *lot, ground, why, at_most: ByteSize(take) });
-            *bytes -= take;
-            need -= take;
-            self.taken += take;
-            self.left -= take;
+            self.takes.push(Take { lot: rest.lot, ground, why, at_most: ByteSize(share) });
+            self.rests[at].bytes -= share;
+            self.taken += share;
+            self.left -= share;
         }
     }
 

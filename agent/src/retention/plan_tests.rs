@@ -261,6 +261,28 @@ fn clearing_goes_a_little_beyond_the_line_it_began_at_and_the_oldest_goes_first(
 }
 
 #[test]
+fn all_streams_are_cut_back_to_the_same_instant() {
+    let mut site = Site::new(rule(1), 0, 200 * SIZE);
+    let others: Vec<CameraId> = (0..7).map(|_| CameraId::generate()).collect();
+    for other in &others {
+        site.policy.cameras.insert(*other, rule(1));
+    }
+    for _ in 0..3 * 24 {
+        site.hours(1);
+        for other in &others {
+            site.record(*other, StreamName::Main, false);
+        }
+    }
+    site.disk = (site.footage.len() as u64 + 100) * SIZE;
+    let (gone, _) = site.sweep(PLENTY);
+    assert!((120..130).contains(&gone.len()), "{}", gone.len());
+    for camera in site.policy.cameras.keys() {
+        let of = gone.iter().filter(|(e, _)| e.segment.camera == *camera).count();
+        assert!((14..=17).contains(&of), "{of} of one camera, of {} of eight", gone.len());
+    }
+}
+
+#[test]
 fn deleting_keeps_pace_with_recording_and_a_backlog_shrinks() {
     let minute = ByteSize::mib(100);
     assert_eq!(allowance(minute, ByteSize(0), 60_000, false), ByteSize::mib(216));

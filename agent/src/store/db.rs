@@ -4,20 +4,27 @@
 //! (26 of 26 simulated cuts against 7). It may panic while opening, so it is opened under `catch_unwind`. All calls
 //! come from one thread, which the owner of a [`Db`] provides.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use farwatch_shared::time::Clock;
 
 use super::file::replace_file;
+
+const BETWEEN_TRIES: Duration = Duration::from_millis(20);
+/// Five seconds.
+const TRIES: u32 = 250;
 
 /// What went wrong in the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     #[error("the database {path} cannot be opened while the disk is full; free space first, its data is unharmed")]
     DiskFull { path: PathBuf },
+    #[error("the database {path} is in use by another process; stop that first")]
+    InUse { path: PathBuf },
     #[error("the database {path} can neither be opened nor moved aside")]
     Unusable { path: PathBuf, source: io::Error },
     #[error("the database {path} failed to open twice: {reason}")]
@@ -73,9 +80,10 @@ impl Db {
     /// After an unclean stop every row is read once, since sled's checksums are only looked at then.
     ///
     /// # Errors
-    /// [`StoreError::DiskFull`] when only space is missing; others when not even an empty one can be made.
+    /// [`StoreError::DiskFull`] when only space is missing, [`StoreError::InUse`] when somebody else has it open; others when not even an empty one can be made.
     pub fn open(dir: &Path, cache_bytes: u64, clock: &Clock) -> Result<(Self, Opened), StoreError> {
         let unusable = |source| StoreError::Unusable { path: dir.into(), source };
+        wait_until_free(dir)?;
         let was_there = dir.join("db").exists();
         let clean = dir.join("clean");
         // A file that changed since it was closed is not the one that was closed.
@@ -155,6 +163,21 @@ impl Db {
     }
 }
 
+/// A database in use is not a damaged one and must not be moved aside. sled's own threads hold the file for a moment after
+/// its owner let go of it.
+fn wait_until_free(dir: &Path) -> Result<(), StoreError> {
+    let Ok(file) = File::open(dir.join("db")) else { return Ok(()) };
+    for _ in 0..TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            // The kernel tells nobody that a lock was let go of.
+            Err(TryLockError::WouldBlock) => std::thread::sleep(BETWEEN_TRIES),
+            Err(TryLockError::Error(source)) => return Err(StoreError::Unusable { path: dir.into(), source }),
+        }
+    }
+    Err(StoreError::InUse { path: dir.into() })
+}
+
 /// A file's size and time of change.
 fn stamp(path: &Path) -> Option<String> {
     use std::os::unix::fs::MetadataExt as _;
@@ -224,6 +247,17 @@ mod tests {
     use std::os::unix::fs::FileExt as _;
 
     const CACHE: u64 = 1 << 20;
+
+    #[test]
+    fn a_database_in_use_is_not_taken_for_a_damaged_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x");
+        let (db, _) = Db::open(&path, CACHE, &Clock::real()).unwrap();
+        let again = Db::open(&path, CACHE, &Clock::real()).map(|(_, how)| how);
+        assert!(matches!(again, Err(StoreError::InUse { .. })), "{again:?}");
+        assert!(path.join("db").exists(), "it stayed where it was");
+        drop(db);
+    }
 
     #[test]
     fn what_was_made_durable_is_there_after_an_unclean_stop() {
