@@ -381,15 +381,19 @@ impl Cutter {
     }
 
     fn watch_wall_clock(&mut self, now: Moment, out: &mut Vec<Action>) {
-        let before = self.wall_at(now.boot_ns);
-        let off = now.wall_ms.since(before).abs();
+        let off = now.wall_ms.since(self.wall_at(now.boot_ns)).abs();
         match &mut self.file {
             Some(file) if off > STEP_MS => {
                 file.cut.get_or_insert(ClosedWhy::ClockStep);
             }
             None if off > SLEW_MS => {
                 if off > STEP_MS {
-                    self.hole.step_wall(Moment { wall_ms: before, ..now }, now, out);
+                    // What is missing ends before the first picture that waits.
+                    let waits = self.window.earliest().zip(self.session.as_ref());
+                    let until =
+                        waits.and_then(|(shown, s)| s.line.at(shown)).map_or(now.boot_ns, |at| at.min(now.boot_ns));
+                    let before = Moment { boot_ns: until, wall_ms: self.wall_at(until) };
+                    self.hole.step_wall(before, now, out);
                 }
                 self.anchor = now;
             }

@@ -331,6 +331,44 @@ fn a_long_hole_is_ledgered_while_it_lasts() {
     assert!(story.last().unwrap().2 > 3_600_000 - 610_000);
 }
 
+// CAP-03
+#[test]
+fn a_hole_is_not_ledgered_over_pictures_that_wait_for_their_decode_time() {
+    let mut world = World::new();
+    let begin = |world: &mut World| {
+        let now = world.now();
+        world.cutter.begin(opening(SPS_B), now, &mut world.actions);
+    };
+    begin(&mut world);
+    // A keyframe, then groups of 17 that are sent in reverse once their last is taken; the stream does not announce it.
+    let group = |world: &mut World| {
+        let first = world.frame;
+        for within in 0..35 {
+            let (picture, shown) = match within {
+                0 => (Picture::Idr, 0),
+                1..18 => (Picture::Ordinary, 18 - within),
+                _ => (Picture::Ordinary, 52 - within),
+            };
+            world.send_as((first + shown - 16) * 4_500, picture, 0, vec![0, 0, 0, 1, 0x41]);
+            for _ in 0..5 {
+                world.pass(10);
+            }
+        }
+    };
+    for _ in 0..4 {
+        group(&mut world);
+    }
+    let now = world.now();
+    world.cutter.end(GapCause::Camera, "it closed the connection", now, &mut world.actions);
+    world.miss(190);
+    begin(&mut world);
+    let began = world.boot_ms;
+    group(&mut world);
+    let story = world.stop();
+    let hole = story.iter().rfind(|(what, ..)| what == "gap Camera").unwrap();
+    assert_eq!(began - hole.2, 16 * 50, "it ends where the first picture was taken: {story:?}");
+}
+
 #[test]
 fn a_stream_that_never_came_is_missed_after_its_grace_and_one_that_came_soon_is_not() {
     let mut world = World::new();

@@ -97,6 +97,12 @@ impl Window {
         self.waiting.front()
     }
 
+    /// The earliest presentation time that waits.
+    #[must_use]
+    pub fn earliest(&self) -> Option<i64> {
+        self.times.first().copied()
+    }
+
     /// A new beginning; what was learned of the depth stays.
     pub fn clear(&mut self) {
         self.waiting.clear();

@@ -54,6 +54,10 @@ impl Cutter {
                 None => self.hole.blame(GapCause::Camera, "no keyframe since recording was due", since, out),
             }
         }
+        // The hole ends with the first picture that waits for its decode time, and that may be seconds back.
+        if self.window.peek().is_some() {
+            return;
+        }
         let held = self.held_since.map_or(0, |since| now.boot_ns.since(since));
         self.hole.tick(now.plus_ns(-held), out);
     }
