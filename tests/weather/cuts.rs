@@ -143,8 +143,10 @@ fn settle(powered: &Powered, cut: &Cut, left: &Left, torn: usize) -> Result<Cost
         }
     }
     for (segment, digest) in &left.digests {
-        if !closed.iter().any(|closed| closed.segment == *segment && closed.digest == *digest) {
-            return Err(format!("{segment} was whole up to somewhere and is not ledgered so"));
+        let told = closed.iter().find(|closed| closed.segment == *segment);
+        if told.is_none_or(|told| told.digest != *digest) {
+            let there = if vault.path(segment).exists() { "there" } else { "gone" };
+            return Err(format!("{segment} was whole up to {digest}, is {there} now and is ledgered as {told:?}"));
         }
     }
     let mut cost = Cost {

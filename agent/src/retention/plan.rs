@@ -60,6 +60,7 @@ pub struct Take {
     pub lot: Lot,
     pub ground: Ground,
     pub why: DeletedWhy,
+    /// Zero: it is only looked at.
     pub at_most: ByteSize,
 }
 
@@ -138,6 +139,8 @@ struct Rest {
     bytes: u64,
     /// Bytes of one of its segments, on the average.
     segment: u64,
+    /// `oldest` was seen and is not a guess from the day's figures.
+    is_seen: bool,
 }
 
 impl Rest {
@@ -195,9 +198,9 @@ impl<'a> Draft<'a> {
             for (day, figures) in days {
                 for (class, sum) in [(Class::Plain, figures.plain), (Class::Event, figures.event)] {
                     let lot = Lot { stream: *stream, day: *day, class };
-                    if let Some(oldest) = oldest(situation, lot, sum, figures.first_ms) {
+                    if let Some((oldest, is_seen)) = oldest(situation, lot, sum, figures.first_ms) {
                         let segment = (sum.bytes / u64::from(sum.segments.max(1))).max(1);
-                        rests.push(Rest { oldest, lot, bytes: sum.bytes, segment });
+                        rests.push(Rest { oldest, lot, bytes: sum.bytes, segment, is_seen });
                     }
                 }
             }
@@ -220,7 +223,16 @@ impl<'a> Draft<'a> {
         };
         let (of_these, going): (Vec<usize>, Vec<Rest>) =
             self.rests.iter().copied().enumerate().filter(|(_, rest)| may(rest)).unzip();
-        for ((at, rest), share) in of_these.into_iter().zip(&going).zip(shares(&going, need)) {
+        let shares = shares(&going, need);
+        let wanted = going.iter().zip(&shares).filter(|(_, share)| **share > 0);
+        let unseen: Vec<Lot> = wanted.filter(|(rest, _)| !rest.is_seen).map(|(rest, _)| rest.lot).collect();
+        if !unseen.is_empty() {
+            // By a guess the newest footage could go before the oldest: these are looked at, and the next plan knows.
+            self.takes = unseen.into_iter().map(|lot| Take { lot, ground, why, at_most: ByteSize(0) }).collect();
+            self.left = 0;
+            return;
+        }
+        for ((at, rest), share) in of_these.into_iter().zip(&going).zip(shares) {
             if share == 0 {
                 continue;
             }
@@ -251,14 +263,14 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// The earliest that anything in a lot can be; `None` when nothing in it can go.
-fn oldest(situation: &Situation<'_>, lot: Lot, sum: Sum, first: WallMs) -> Option<WallMs> {
+/// The earliest that anything in a lot can be, and whether that was seen; `None` when nothing in it can go.
+fn oldest(situation: &Situation<'_>, lot: Lot, sum: Sum, first: WallMs) -> Option<(WallMs, bool)> {
     if sum.segments == 0 {
         return None;
     }
     match situation.seen.get(&lot) {
-        Some(seen) if seen.segments == sum.segments => seen.oldest,
-        _ => Some(first.max(day_start(lot.day))),
+        Some(seen) if seen.segments == sum.segments => Some((seen.oldest?, true)),
+        _ => Some((first.max(day_start(lot.day)), false)),
     }
 }
 
