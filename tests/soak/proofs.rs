@@ -66,14 +66,14 @@ pub async fn hold(hub: &Hub, agent: &Agent, gone: u64) {
 
 /// Checks the box's directory with the key and the newest checkpoint the hub kept.
 fn verify(agent: &Path, signed: &Path) -> Value {
-    let done = std::process::Command::new(bin("farwatch-verify"))
-        .args(["--json", "--key"])
-        .arg(signed.join("box.pem"))
-        .arg("--checkpoint")
-        .arg(signed.join("checkpoint.json"))
-        .arg(agent)
-        .output()
-        .expect("farwatch-verify runs");
+    let mut verifier = std::process::Command::new(bin("farwatch-verify"));
+    verifier.args(["--json", "--key"]).arg(signed.join("box.pem"));
+    // A checkpoint is made every ten minutes: a short run ends before the hub has one.
+    let checkpoint = signed.join("checkpoint.json");
+    if checkpoint.exists() {
+        verifier.arg("--checkpoint").arg(checkpoint);
+    }
+    let done = verifier.arg(agent).output().expect("farwatch-verify runs");
     assert!(
         done.status.success(),
         "{}{}",

@@ -4,13 +4,15 @@
 //! closed, so that an hour of many cameras costs no more than its frames. Does not: judging (`account`).
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 
 use farwatch_agent::config::Home;
 use farwatch_agent::ledger::entry::{Closed, RecorderEntry};
 use farwatch_agent::ledger::log::{LogReader, Position};
 use farwatch_agent::vault::Vault;
-use farwatch_shared::id::{CameraId, StreamName};
+use farwatch_shared::id::{CameraId, SegmentId, StreamName};
 
 use crate::account::Account;
 use crate::frames;
@@ -25,6 +27,8 @@ pub struct Books {
     /// How far each log is read. None is held open, so that a disk can be unmounted.
     logs: BTreeMap<PathBuf, Option<Position>>,
     accounts: BTreeMap<CameraId, Account>,
+    /// Files that may be deleted before they are read.
+    held: BTreeMap<SegmentId, File>,
 }
 
 impl Books {
@@ -39,6 +43,7 @@ impl Books {
             journal: JournalReader::open(journal).expect("the camera's journal"),
             logs: BTreeMap::new(),
             accounts: BTreeMap::new(),
+            held: BTreeMap::new(),
         }
     }
 
@@ -80,6 +85,25 @@ impl Books {
         for entry in self.read_logs() {
             self.enter(entry);
         }
+    }
+
+    /// Keeps hold of every file there is until it is closed and read: from now on deleting one does not hide it. Its room stays
+    /// taken as long.
+    pub fn hold(&mut self) {
+        for found in self.vault.scan().unwrap_or_default() {
+            let read = self.accounts.values().any(|a| a.closed.iter().any(|closed| closed.segment == found.segment));
+            if !read
+                && !self.held.contains_key(&found.segment)
+                && let Ok(file) = File::open(self.vault.path(&found.segment))
+            {
+                self.held.insert(found.segment, file);
+            }
+        }
+    }
+
+    /// The end of [`Self::hold`].
+    pub fn let_go(&mut self) {
+        self.held.clear();
     }
 
     /// As [`Self::read`], and looks into the files still being written.
@@ -165,7 +189,12 @@ impl Books {
         if account.stream != closed.segment.stream {
             return;
         }
-        match decode(&self.vault.path(&closed.segment), account, closed.start.boot_ns.0) {
+        let held = self.held.remove(&closed.segment);
+        let mut path = self.vault.path(&closed.segment);
+        if let Some(file) = held.as_ref().filter(|_| !path.exists()) {
+            path = PathBuf::from(format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()));
+        }
+        match decode(&path, account, closed.start.boot_ns.0) {
             Ok(frames) => {
                 let readable = frames.iter().flatten().count();
                 let told = usize::try_from(closed.frames).unwrap_or(usize::MAX);

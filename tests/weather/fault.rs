@@ -141,12 +141,15 @@ impl Fault {
                 // The box makes room meanwhile, and gets none of it.
                 let until = Instant::now() + seconds(5);
                 while Instant::now() < until {
+                    // What is being recorded may go as soon as it is closed.
+                    house.books.hold();
                     house.disk.fill();
-                    // What is closed is read before it may go.
                     house.books.read();
                     sleep(Duration::from_millis(200)).await;
                 }
                 house.disk.empty();
+                house.books.read();
+                house.books.let_go();
             }
             InodesUsedUp => {
                 let until = Instant::now() + seconds(13);
