@@ -149,7 +149,7 @@ impl Hand {
         while let Some((key, handed)) = self.intake.take() {
             self.handle(key, handed);
         }
-        self.announce();
+        announce(&self.tools, &mut self.fresh);
         let now = clocks::now(&self.tools.clock);
         if now.boot_ns.since(self.last_tick) < TICK.as_nanos() as i64 {
             return;
@@ -167,11 +167,6 @@ impl Hand {
             self.act(key);
             self.note_state(key, now);
         }
-    }
-
-    /// All that was written in one turn in one go: a wake-up costs more than what it says.
-    fn announce(&mut self) {
-        self.tools.book.wakeups().say_all(self.fresh.drain(..).map(Up::Fragment));
     }
 
     fn handle(&mut self, key: StreamKey, handed: Handed) {
@@ -311,7 +306,7 @@ impl Hand {
                 Action::Write(out) => stream.write(key, out, &self.tools, &mut self.fresh),
                 Action::Close { end, why } => {
                     // A file is not heard of after its end.
-                    self.tools.book.wakeups().say_all(self.fresh.drain(..).map(Up::Fragment));
+                    announce(&self.tools, &mut self.fresh);
                     stream.close(key, end, why, &self.tools);
                 }
                 Action::Gap(piece) => self.tools.ledger_gap(key, piece),
@@ -340,6 +335,11 @@ impl Hand {
             f.missing = missing;
         });
     }
+}
+
+/// All that was written in one turn in one go: a wake-up costs more than what it says.
+fn announce(tools: &Tools, fresh: &mut Vec<FragmentWritten>) {
+    tools.book.wakeups().say_all(fresh.drain(..).map(Up::Fragment));
 }
 
 impl Stream {

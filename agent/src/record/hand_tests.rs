@@ -194,15 +194,21 @@ fn the_hole_around_a_dead_recorder_begins_where_its_last_fragment_ended() {
     }
 }
 
-// PEERS 2
-#[test]
-fn a_segment_the_log_has_whole_and_the_disk_has_torn_is_cut_and_the_difference_is_told() {
+/// A recorder that died; the last segment it had logged, and its file.
+fn killed_after_a_closed_segment() -> (Site, Closed, std::path::PathBuf) {
     let mut site = Site::new();
     let (mut hand, intake) = site.start(&site.boot("one"));
     site.run(&mut hand, &intake, 20 * 6 + 3);
     drop(hand);
     let logged = site.closed().pop().unwrap();
     let path = site.vault().path(&logged.segment);
+    (site, logged, path)
+}
+
+// PEERS 2
+#[test]
+fn a_segment_the_log_has_whole_and_the_disk_has_torn_is_cut_and_the_difference_is_told() {
+    let (mut site, logged, path) = killed_after_a_closed_segment();
     let mut bytes = std::fs::read(&path).unwrap();
     let torn = bytes.len() - 3_000;
     bytes[torn..].fill(0x5a);
@@ -230,12 +236,7 @@ fn a_segment_the_log_has_whole_and_the_disk_has_torn_is_cut_and_the_difference_i
 // EVD-01
 #[test]
 fn an_altered_segment_is_not_made_good_by_a_power_cut() {
-    let mut site = Site::new();
-    let (mut hand, intake) = site.start(&site.boot("one"));
-    site.run(&mut hand, &intake, 20 * 6 + 3);
-    drop(hand);
-    let logged = site.closed().pop().unwrap();
-    let path = site.vault().path(&logged.segment);
+    let (mut site, logged, path) = killed_after_a_closed_segment();
     let mut altered = std::fs::read(&path).unwrap();
     // A digit of what the file says of itself: every fragment stays whole, and only the digest is another.
     let name = b"\"width\":";
