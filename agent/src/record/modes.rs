@@ -124,7 +124,9 @@ impl Hand {
                 around.until = match &stream.way {
                     Way::Around(before) => before.until,
                     // The recorder before this one died inside a clip: it goes on.
-                    _ => torn.then(|| BootNs(now.boot_ns.0 + around.post_ns)),
+                    _ if torn => Some(BootNs(now.boot_ns.0 + around.post_ns)),
+                    // What is being recorded ends as a clip does, at a keyframe: nothing is held before one.
+                    _ => stream.cutter.is_recording().then_some(now.boot_ns),
                 };
                 let gate = if around.until.is_some() { Due::Open { since } } else { Due::Shut { since } };
                 (Way::Around(around), gate)

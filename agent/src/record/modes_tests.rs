@@ -391,6 +391,31 @@ fn modes_change_under_a_running_session_and_nothing_is_left_out() {
 
 // CAP-02
 #[test]
+fn an_event_right_after_the_switch_to_events_has_the_footage_before_it() {
+    for (triggered, clip_s) in [(true, 103 + 20), (false, 104)] {
+        let mut site = Box1::new(DAYS[0].0 + 12 * HOUR_S * 1_000, CameraId::generate());
+        let (mut hand, intake) = site.start("one");
+        site.want(&intake, PlanMode::Continuous);
+        // In the middle of a GOP: what comes of it now cannot be decoded without its beginning.
+        site.run(&mut hand, &intake, 102, |_, _, _| {});
+        intake.push(site.key, Handed::Mode(PlanMode::Event(around())));
+        let key = site.key;
+        site.run(&mut hand, &intake, 60, |second, now, intake| {
+            if triggered && second == 1 {
+                let what = Happened { trigger: Trigger::Input, start: now, end: now, detail: None };
+                intake.push(key, Handed::Trigger(what));
+            }
+        });
+        site.stop(&mut hand, &intake);
+        let clips = site.story().clips();
+        assert_eq!(clips.len(), 1, "one stretch: {clips:?}");
+        let length = (clips[0].1 - clips[0].0) / 1_000;
+        assert!((clip_s..=clip_s + GOP).contains(&length), "{length} s, triggered: {triggered}");
+    }
+}
+
+// CAP-02
+#[test]
 fn a_camera_that_is_down_is_missed_only_while_something_is_due() {
     let midnight = DAYS[0].0;
     let mut site = Box1::new(midnight + 19 * HOUR_S * 1_000, CameraId::generate());
